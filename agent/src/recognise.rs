@@ -1,0 +1,3 @@
+//! Speech recognition: from samples to words.
+
+pub mod grammar;

@@ -1,0 +1,1 @@
+//! Whole-appliance tests against real brokers, recognisers and recordings.
