@@ -5,3 +5,4 @@
 //! areas, users, intents and MQTT topics belong to the crates above.
 
 pub mod clock;
+pub mod points;

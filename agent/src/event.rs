@@ -1,0 +1,349 @@
+//! Events: what happened.
+//!
+//! Owns the vocabulary of the journal: each kind of event, its class (how soon it must be durable, and what is dropped
+//! first) and the stamp that orders it. An event is appended to the journal (`store::journal`) before anyone is told;
+//! panel, fleet, metrics and tests read it there.
+//!
+//! # Format
+//!
+//! In JSON, which is also how the store keeps it and how the API and MQTT show it:
+//!
+//! ```json
+//! {"v":1,"epoch":1,"seq":42,"at":{"wall_ms":1790000000000,"trust":"floor","mono_ms":81234,"boot":"9f0c..."},
+//!  "trace":"4bf92f3577b34da6a3ce929d0e0e4736","kind":"turn_finished","data":{...}}
+//! ```
+//!
+//! `(epoch, seq)` is unique for the life of the appliance. Readers ignore fields that they do not know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use victus_hw::clock::{Clock, ClockTrust};
+use victus_hw::points::PointValue;
+
+use crate::tool::{CallStatus, Caller};
+use crate::turn::{Outcome, TurnId};
+
+/// The version of the event format.
+pub const EVENT_FORMAT: u32 = 1;
+
+/// A place in the journal. Ordered by epoch, then by sequence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// Counts the databases that this appliance has had: a database set aside begins a new epoch.
+    pub epoch: u64,
+    /// Counts the events of the epoch, from 1.
+    pub seq: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.epoch, self.seq)
+    }
+}
+
+/// Follows one request through turn, events, tool calls and log lines: 16 random bytes in hexadecimal, as in W3C Trace
+/// Context.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TraceId(String);
+
+impl TraceId {
+    /// A new trace id from 128 random bits.
+    pub fn from_random(bits: u128) -> Self {
+        Self(format!("{bits:032x}"))
+    }
+
+    /// The 32 hexadecimal digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// When an event happened, by every clock there is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Wall time in milliseconds since 1970 (UTC).
+    pub wall_ms: i64,
+    /// How far `wall_ms` may be believed.
+    pub trust: ClockTrust,
+    /// Milliseconds since the machine booted.
+    pub mono_ms: u64,
+    /// The boot in which `mono_ms` counts.
+    pub boot: BootId,
+}
+
+impl Stamp {
+    /// The time that `clock` shows in boot `boot`.
+    pub fn now(clock: &dyn Clock, boot: &BootId) -> Self {
+        let wall = clock.wall();
+        let mono_ms = u64::try_from(clock.monotonic().since_boot().as_millis()).unwrap_or(u64::MAX);
+        Self { wall_ms: wall.unix_ms, trust: wall.trust, mono_ms, boot: boot.clone() }
+    }
+}
+
+/// Names one boot of the machine (`/proc/sys/kernel/random/boot_id`).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct BootId(pub String);
+
+/// An event in the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// The version of this format.
+    pub v: u32,
+    /// Its place in the journal.
+    #[serde(flatten)]
+    pub position: Position,
+    /// When it happened.
+    pub at: Stamp,
+    /// The request that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+/// How soon an event must be durable, and what is dropped first when space ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Voice stages and link changes: flushed in groups, dropped first.
+    Chatter,
+    /// Changes of entities and timers: flushed in groups.
+    State,
+    /// Turns, tool calls, commands: durable before their effect is acknowledged to the outside.
+    Record,
+    /// Crashes, interlock trips, gaps: durable at once, dropped last.
+    Alarm,
+}
+
+impl Class {
+    /// Whether an append of this class returns only when the event would survive a power cut.
+    pub fn is_durable_at_once(self) -> bool {
+        self >= Self::Record
+    }
+}
+
+/// What can happen. Serialised as `"kind"` (the name) and `"data"` (the fields).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", content = "data", rename_all = "snake_case")]
+pub enum EventKind {
+    /// The appliance is up.
+    ApplianceStarted {
+        /// The program's version.
+        version: String,
+        /// How often this database has been opened.
+        boots: u64,
+        /// Milliseconds from the start of the process to ready.
+        ready_ms: u64,
+    },
+    /// The appliance is going down in good order.
+    ApplianceStopping {
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// A loop changed its health.
+    LoopChanged {
+        /// The loop's name.
+        name: String,
+        /// `up`, `degraded` or `down`.
+        state: String,
+        /// Why, where it is not up.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A loop ended by panic or error and is restarted.
+    LoopCrashed {
+        /// The loop's name.
+        name: String,
+        /// The panic message or the error.
+        reason: String,
+        /// How often it has been restarted since the start of the process.
+        restarts: u64,
+    },
+    /// A stage of a spoken request: `wake speech_start endpoint transcript intent action reply`.
+    Voice {
+        /// Which stage.
+        stage: String,
+        /// Milliseconds of audio since the voice loop began to listen.
+        at_ms: u64,
+        /// What was heard or is said, where the stage has words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        text: Option<String>,
+    },
+    /// A request began to be handled. Its plan is stored before anything runs.
+    TurnStarted {
+        /// The turn.
+        turn: TurnId,
+        /// Where the request came from.
+        caller: Caller,
+        /// The words.
+        text: String,
+    },
+    /// A request was handled to its end; the turn is stored whole.
+    TurnFinished {
+        /// The turn.
+        turn: TurnId,
+        /// What came of it.
+        outcome: Outcome,
+        /// The intent, where one was found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intent: Option<String>,
+        /// What was answered.
+        reply: String,
+    },
+    /// A tool was called, or a call was refused: the audit trail.
+    ToolCalled {
+        /// The tool's name.
+        tool: String,
+        /// Who called.
+        caller: Caller,
+        /// The arguments, with secrets blanked.
+        args: serde_json::Value,
+        /// What came of it.
+        status: CallStatus,
+        /// How long it took, in microseconds.
+        took_us: u64,
+    },
+    /// An entity's value changed.
+    EntityChanged {
+        /// The entity's id.
+        entity: String,
+        /// The value before; none when it was unknown.
+        from: Option<PointValue>,
+        /// The value after; none when it became unknown.
+        to: Option<PointValue>,
+        /// What changed it: `set`, `max_on`, `requirement_lost`, `stop`, `safe`, `input`, `start`.
+        cause: String,
+    },
+    /// A timer was started.
+    TimerStarted {
+        /// The timer's id.
+        timer: String,
+        /// The name it was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// How long it runs.
+        seconds: u64,
+    },
+    /// A timer ran out.
+    TimerFinished {
+        /// The timer's id.
+        timer: String,
+        /// The name it was given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// How late it was noticed, in milliseconds (the appliance may have been off).
+        late_ms: u64,
+    },
+    /// A timer was paused, resumed or cancelled.
+    TimerChanged {
+        /// The timer's id.
+        timer: String,
+        /// `paused`, `resumed` or `cancelled`.
+        state: String,
+    },
+    /// A link to a broker came up or went down.
+    LinkChanged {
+        /// The link's name.
+        link: String,
+        /// Whether it is connected.
+        up: bool,
+        /// Why not.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A command came over a link and was answered.
+    CommandHandled {
+        /// The link's name.
+        link: String,
+        /// The command's id.
+        id: String,
+        /// `accepted`, `done`, `failed`, `refused`, `expired` or `uncertain`.
+        state: String,
+        /// The answer as it is sent.
+        #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+        reply: serde_json::Value,
+    },
+    /// A message from outside could not be understood.
+    MessageRejected {
+        /// Where it came from: a link and topic.
+        source: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database could not be opened: it was set aside and a new epoch began.
+    StoreSetAside {
+        /// The folder that it was moved to.
+        moved_to: String,
+        /// How many records were salvaged from it, by tree.
+        salvaged: BTreeMap<String, u64>,
+        /// Why it did not open.
+        reason: String,
+    },
+    /// Events are missing: what was dropped, and why.
+    Gap {
+        /// The class that was dropped.
+        class: Class,
+        /// The first that is missing.
+        first: Position,
+        /// The last that is missing.
+        last: Position,
+        /// How many.
+        count: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl EventKind {
+    /// The class of this kind of event.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Voice { .. } | Self::LinkChanged { .. } | Self::MessageRejected { .. } => Class::Chatter,
+            Self::EntityChanged { .. } | Self::LoopChanged { .. } => Class::State,
+            Self::TurnStarted { .. }
+            | Self::TurnFinished { .. }
+            | Self::ToolCalled { .. }
+            | Self::TimerStarted { .. }
+            | Self::TimerFinished { .. }
+            | Self::TimerChanged { .. }
+            | Self::CommandHandled { .. }
+            | Self::ApplianceStarted { .. }
+            | Self::ApplianceStopping { .. } => Class::Record,
+            Self::LoopCrashed { .. } | Self::StoreSetAside { .. } | Self::Gap { .. } => Class::Alarm,
+        }
+    }
+
+    /// The name of this kind, as in the `kind` field.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ApplianceStarted { .. } => "appliance_started",
+            Self::ApplianceStopping { .. } => "appliance_stopping",
+            Self::LoopChanged { .. } => "loop_changed",
+            Self::LoopCrashed { .. } => "loop_crashed",
+            Self::Voice { .. } => "voice",
+            Self::TurnStarted { .. } => "turn_started",
+            Self::TurnFinished { .. } => "turn_finished",
+            Self::ToolCalled { .. } => "tool_called",
+            Self::EntityChanged { .. } => "entity_changed",
+            Self::TimerStarted { .. } => "timer_started",
+            Self::TimerFinished { .. } => "timer_finished",
+            Self::TimerChanged { .. } => "timer_changed",
+            Self::LinkChanged { .. } => "link_changed",
+            Self::CommandHandled { .. } => "command_handled",
+            Self::MessageRejected { .. } => "message_rejected",
+            Self::StoreSetAside { .. } => "store_set_aside",
+            Self::Gap { .. } => "gap",
+        }
+    }
+}

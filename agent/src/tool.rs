@@ -1,0 +1,194 @@
+//! Tools: what the appliance can do, and the one way in which anything is done.
+//!
+//! Owns the form of a tool ([`ToolSpec`], [`Tool`]) and of a call ([`Caller`], [`CallStatus`]). Voice, panel, MQTT, CLI
+//! and timers all call tools through the tool runtime, which checks schema, role and rate, bounds the time,
+//! blanks secrets and records every call and refusal. There is no second way to switch a line.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::event::TraceId;
+
+/// What a caller may do. Each role may do what the one before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Looks.
+    Viewer,
+    /// Works the machine.
+    Operator,
+    /// Changes the appliance.
+    Admin,
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Admin => "admin",
+        })
+    }
+}
+
+/// The way by which a request came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Spoken to the microphone.
+    Voice,
+    /// Typed or clicked in the panel, or sent to the API.
+    Panel,
+    /// Typed at the command line.
+    Cli,
+    /// Sent over an MQTT link.
+    Fleet,
+    /// A timer ran out.
+    Timer,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Caller {
+    /// The way.
+    pub source: Source,
+    /// What they may do.
+    pub role: Role,
+    /// Whom: a link's or a user's name, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+impl Caller {
+    /// Whoever speaks to the microphone: an operator.
+    pub fn voice() -> Self {
+        Self { source: Source::Voice, role: Role::Operator, name: None }
+    }
+
+    /// Whoever may open the control socket (root and group `victus`): an admin.
+    pub fn cli() -> Self {
+        Self { source: Source::Cli, role: Role::Admin, name: None }
+    }
+
+    /// Whoever reaches the panel on loopback: an operator.
+    pub fn panel() -> Self {
+        Self { source: Source::Panel, role: Role::Operator, name: None }
+    }
+
+    /// The fleet behind link `link`: an operator.
+    pub fn fleet(link: &str) -> Self {
+        Self { source: Source::Fleet, role: Role::Operator, name: Some(link.to_owned()) }
+    }
+}
+
+/// What a tool's effect is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Risk {
+    /// Changes nothing.
+    Read,
+    /// Can be undone.
+    Reversible,
+    /// Cannot be undone, or may hurt.
+    Dangerous,
+}
+
+/// How often a tool may be called by one caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// So many calls ...
+    pub count: u32,
+    /// ... in this time.
+    pub per: Duration,
+}
+
+/// What a tool is: everything that a caller or a rule may want to know before calling it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ToolSpec {
+    /// Its name, `<what>.<verb>`.
+    pub name: &'static str,
+    /// One sentence on what it does.
+    pub description: &'static str,
+    /// JSON Schema of its arguments (draft 2020-12).
+    pub input: Value,
+    /// What its effect is worth.
+    pub risk: Risk,
+    /// The least role that may call it.
+    pub role: Role,
+    /// How long a call may take.
+    #[serde(rename = "timeout_ms", serialize_with = "as_milliseconds")]
+    pub timeout: Duration,
+    /// How often one caller may call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<Rate>,
+    /// Arguments whose values are blanked wherever the call is recorded.
+    pub redact: Vec<&'static str>,
+}
+
+fn as_milliseconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum CallStatus {
+    /// Done, and the effect was seen.
+    Done,
+    /// Not done, because a rule forbids it.
+    Refused {
+        /// The rule: `unknown_tool`, `bad_arguments`, `role`, `rate`, `interlock`, `not_recorded`.
+        code: String,
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// Tried, and failed.
+    Failed {
+        /// Why, as a sentence.
+        reason: String,
+    },
+}
+
+/// Why a tool did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ToolError {
+    /// The arguments have the right form and name nothing that exists.
+    #[error("{0}")]
+    BadArguments(String),
+    /// A rule of the appliance forbids it.
+    #[error("{reason}")]
+    Refused {
+        /// The rule, in one word.
+        code: &'static str,
+        /// Why, as a sentence.
+        reason: String,
+    },
+    /// It was tried and failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// What a tool is told of its call.
+#[derive(Debug, Clone)]
+pub struct CallContext {
+    /// Who calls.
+    pub caller: Caller,
+    /// The request that it belongs to.
+    pub trace: TraceId,
+}
+
+/// Something that the appliance can do.
+pub trait Tool: Send + Sync {
+    /// What it is. The same at every call.
+    fn spec(&self) -> ToolSpec;
+
+    /// Does it. The arguments have passed the schema. The future may be dropped when the time is up.
+    ///
+    /// # Errors
+    /// Says why it was not done, as a sentence.
+    fn call<'a>(&'a self, args: Value, context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>>;
+}
