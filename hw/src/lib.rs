@@ -4,5 +4,9 @@
 //! a real and a simulated backend each, and the interlocks that no caller above can pass. It knows points by id; names,
 //! areas, users, intents and MQTT topics belong to the crates above.
 
+pub mod audio;
 pub mod clock;
+pub mod gpio;
 pub mod points;
+pub mod safe;
+pub mod serial;
