@@ -20,20 +20,21 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use victus_hw::clock::{Clock, ClockTrust};
-use victus_hw::points::PointValue;
+use victus_hw::points::{Cause, PointValue};
 
-use crate::tool::{CallStatus, Caller};
+use crate::tool::{CallStatus, Caller, Risk};
 use crate::turn::{Outcome, TurnId};
 
 /// The version of the event format.
 pub const EVENT_FORMAT: u32 = 1;
 
-/// A place in the journal. Ordered by epoch, then by sequence.
+/// A place in the journal. Ordered by epoch, then by sequence; no place is ever used twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Position {
-    /// Counts the databases that this appliance has had: a database set aside begins a new epoch.
+    /// Which run of the journal: each opening of the store begins a new epoch, and so does each change between disk and
+    /// memory. Epochs go up, and some are never used.
     pub epoch: u64,
-    /// Counts the events of the epoch, from 1.
+    /// Counts the events of the epoch, without holes, from 1 (a start on a read-only disk: from a random high number).
     pub seq: u64,
 }
 
@@ -207,6 +208,8 @@ pub enum EventKind {
         tool: String,
         /// Who called.
         caller: Caller,
+        /// What the tool's effect is worth.
+        risk: Risk,
         /// The arguments, with secrets blanked.
         args: serde_json::Value,
         /// What came of it.
@@ -222,8 +225,8 @@ pub enum EventKind {
         from: Option<PointValue>,
         /// The value after; none when it became unknown.
         to: Option<PointValue>,
-        /// What changed it: `set`, `max_on`, `requirement_lost`, `stop`, `safe`, `input`, `start`.
-        cause: String,
+        /// What changed it.
+        cause: Cause,
     },
     /// A timer was started.
     TimerStarted {
@@ -290,6 +293,13 @@ pub enum EventKind {
         /// Why it did not open.
         reason: String,
     },
+    /// Records in the database are damaged: they were left out and removed.
+    StoreDamaged {
+        /// How many.
+        records: u64,
+        /// The tree and key of the first.
+        first: String,
+    },
     /// Events are missing: what was dropped, and why.
     Gap {
         /// The class that was dropped.
@@ -310,9 +320,12 @@ impl EventKind {
     pub fn class(&self) -> Class {
         match self {
             Self::Voice { .. } | Self::LinkChanged { .. } | Self::MessageRejected { .. } => Class::Chatter,
-            Self::EntityChanged { .. } | Self::LoopChanged { .. } => Class::State,
-            Self::TurnStarted { .. }
-            | Self::TurnFinished { .. }
+            // A call that changes nothing may be lost in a power cut; one that changes something may not.
+            Self::ToolCalled { risk: Risk::Read, .. }
+            | Self::EntityChanged { .. }
+            | Self::LoopChanged { .. }
+            | Self::TurnStarted { .. } => Class::State,
+            Self::TurnFinished { .. }
             | Self::ToolCalled { .. }
             | Self::TimerStarted { .. }
             | Self::TimerFinished { .. }
@@ -320,7 +333,9 @@ impl EventKind {
             | Self::CommandHandled { .. }
             | Self::ApplianceStarted { .. }
             | Self::ApplianceStopping { .. } => Class::Record,
-            Self::LoopCrashed { .. } | Self::StoreSetAside { .. } | Self::Gap { .. } => Class::Alarm,
+            Self::LoopCrashed { .. } | Self::StoreSetAside { .. } | Self::StoreDamaged { .. } | Self::Gap { .. } => {
+                Class::Alarm
+            }
         }
     }
 
@@ -343,6 +358,7 @@ impl EventKind {
             Self::CommandHandled { .. } => "command_handled",
             Self::MessageRejected { .. } => "message_rejected",
             Self::StoreSetAside { .. } => "store_set_aside",
+            Self::StoreDamaged { .. } => "store_damaged",
             Self::Gap { .. } => "gap",
         }
     }

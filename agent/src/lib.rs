@@ -3,7 +3,19 @@
 //! This crate owns the vocabulary (Event, Tool, Turn), the store, the entities, the sentences, the orchestrator and the
 //! voice loop. It reaches devices only through `victus-hw`, and knows neither HTTP nor MQTT.
 
+pub mod appliance;
+pub mod entities;
 pub mod event;
+pub mod health;
+pub mod intents;
+pub mod language;
+pub mod orchestrator;
 pub mod recognise;
+pub mod speech;
+pub mod store;
+mod subprocess;
+pub mod timers;
 pub mod tool;
+pub mod trace;
 pub mod turn;
+pub mod voice;

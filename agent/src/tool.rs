@@ -4,6 +4,8 @@
 //! and timers all call tools through the tool runtime, which checks schema, role and rate, bounds the time,
 //! blanks secrets and records every call and refusal. There is no second way to switch a line.
 
+pub mod runtime;
+
 use std::fmt;
 use std::time::Duration;
 

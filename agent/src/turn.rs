@@ -139,6 +139,9 @@ pub struct Turn {
     /// The template that matched, as `file:line`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// The rule that routed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
     /// What came of it.
     pub outcome: Outcome,
     /// What was to be done.

@@ -1,0 +1,170 @@
+//! The appliance as its callers see it: what it is, and the way to each of its parts.
+//!
+//! Owns nothing that moves; it holds the one store, the entities, the tools, the orchestrator and the health that voice,
+//! panel, command line and fleet all share. [`tools`] holds the tools that speak of the appliance as a whole.
+
+pub mod tools;
+
+use std::sync::{Arc, Mutex};
+
+use jiff::tz::TimeZone;
+use rand::Rng;
+use serde::Serialize;
+use victus_hw::clock::{Clock, WallTime};
+use victus_hw::points::Points;
+
+use crate::entities::{self, Entities, Entity};
+use crate::event::BootId;
+use crate::health::{Health, LoopHealth, LoopState};
+use crate::intents::{Problem, Sentences};
+use crate::language::Language;
+use crate::orchestrator::{Orchestrator, OrchestratorParts};
+use crate::store::{Store, StoreError, StoreStatus};
+use crate::timers::{self, Timers};
+use crate::tool::Tool;
+use crate::tool::runtime::{RegisterError, ToolRuntime};
+
+/// Which appliance this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Identity {
+    /// Its id.
+    pub device: String,
+    /// The site where it stands.
+    pub site: String,
+    /// The language that it speaks.
+    pub language: String,
+    /// The program's version.
+    pub version: String,
+    /// Whether its devices are simulated.
+    pub simulated: bool,
+}
+
+/// The appliance.
+pub struct Appliance {
+    /// Which one it is.
+    pub identity: Identity,
+    /// What it remembers.
+    pub store: Store,
+    /// What it knows.
+    pub entities: Arc<Entities>,
+    /// Its timers.
+    pub timers: Arc<Timers>,
+    /// What it can do.
+    pub tools: Arc<ToolRuntime>,
+    /// How it decides.
+    pub orchestrator: Arc<Orchestrator>,
+    /// How its loops are.
+    pub health: Arc<Health>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// How the appliance is, as `victus status` and `/api/v1/status` show it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Which one it is.
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// `up`, `degraded` or `down`, and why.
+    #[serde(flatten)]
+    pub state: LoopState,
+    /// Each loop.
+    pub loops: Vec<LoopHealth>,
+    /// The store.
+    pub store: StoreStatus,
+    /// Wall time and how far it is trusted.
+    pub clock: WallTime,
+    /// Milliseconds since the machine booted.
+    pub mono_ms: u64,
+    /// How many entities there are.
+    pub entities: usize,
+}
+
+/// What an appliance is put together from.
+pub struct Parts {
+    /// Which one it is.
+    pub identity: Identity,
+    /// Its open store.
+    pub store: Store,
+    /// Its entities; each has a point of its id.
+    pub entities: Vec<Entity>,
+    /// The points.
+    pub points: Arc<Points>,
+    /// The sentences of its language.
+    pub sentences: Sentences,
+    /// The time zone that times are said in.
+    pub time_zone: TimeZone,
+    /// The register of its loops.
+    pub health: Arc<Health>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub random: Arc<Mutex<dyn Rng + Send>>,
+    /// This boot of the machine.
+    pub boot: BootId,
+    /// What only the program around it can do.
+    pub tools: Vec<Arc<dyn Tool>>,
+}
+
+/// Why an appliance could not be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// A tool could not be registered.
+    #[error(transparent)]
+    Tool(#[from] RegisterError),
+    /// The timers could not be read.
+    #[error("the timers could not be read: {0}")]
+    Timers(#[from] StoreError),
+}
+
+impl Appliance {
+    /// Puts an appliance together. What of the sentences cannot be used is returned beside it, and the rest works.
+    ///
+    /// # Errors
+    /// A tool's name is taken, or the store cannot be read.
+    pub fn assemble(parts: Parts) -> Result<(Self, Vec<Problem>), AssembleError> {
+        let Parts { identity, store, points, time_zone, health, clock, random, boot, .. } = parts;
+        let entities = Arc::new(Entities::new(parts.entities, points));
+        let timers = Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone())?);
+        let mut tools = ToolRuntime::new(store.clone(), Arc::clone(&clock));
+        entities::tools::register(&mut tools, &entities)?;
+        timers::tools::register(&mut tools, &timers, &random)?;
+        let readings = tools::Readings {
+            clock: Arc::clone(&clock),
+            time_zone,
+            entities: Arc::clone(&entities),
+            timers: Arc::clone(&timers),
+            health: Arc::clone(&health),
+            store: store.clone(),
+        };
+        tools::register(&mut tools, &readings)?;
+        for tool in parts.tools {
+            tools.register(tool)?;
+        }
+        let tools = Arc::new(tools);
+        let (language, problems) = Language::compile(&parts.sentences, &entities);
+        let orchestrator = Arc::new(Orchestrator::new(OrchestratorParts {
+            language: Arc::new(language),
+            entities: Arc::clone(&entities),
+            tools: Arc::clone(&tools),
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            random,
+            boot,
+        }));
+        Ok((Self { identity, store, entities, timers, tools, orchestrator, health, clock }, problems))
+    }
+
+    /// How the appliance is.
+    pub fn status(&self) -> Status {
+        Status {
+            identity: self.identity.clone(),
+            state: self.health.overall(),
+            loops: self.health.snapshot(),
+            store: self.store.status(),
+            clock: self.clock.wall(),
+            mono_ms: u64::try_from(self.clock.monotonic().since_boot().as_millis()).unwrap_or(u64::MAX),
+            entities: self.entities.iter().count(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! The tools that read and switch entities.
+//!
+//! Owns `entity.turn_on`, `entity.turn_off`, `entity.toggle`, `entity.set_value`, `entity.get_state` and
+//! `appliance.stop`. Each resolves an entity id and asks the point of that id; "done" is returned when the line's
+//! read-back shows it. What may not be switched is refused by the interlocks below, in their words.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use victus_hw::points::{PointValue, Refusal, Rule};
+
+use super::{Entities, Entity};
+use crate::tool::runtime::{RegisterError, ToolRuntime};
+use crate::tool::{CallContext, Rate, Risk, Role, Tool, ToolError, ToolSpec};
+
+/// What an entity with a numeric value is set to when it is turned on.
+const FULL: f64 = 100.0;
+
+/// Registers all tools of this module.
+///
+/// # Errors
+/// A name is taken by another tool.
+pub fn register(runtime: &mut ToolRuntime, entities: &Arc<Entities>) -> Result<(), RegisterError> {
+    for verb in [Verb::TurnOn, Verb::TurnOff, Verb::Toggle, Verb::SetValue] {
+        runtime.register(Arc::new(Switch { verb, entities: Arc::clone(entities) }))?;
+    }
+    runtime.register(Arc::new(GetState { entities: Arc::clone(entities) }))?;
+    runtime.register(Arc::new(Stop { entities: Arc::clone(entities) }))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    TurnOn,
+    TurnOff,
+    Toggle,
+    SetValue,
+}
+
+struct Switch {
+    verb: Verb,
+    entities: Arc<Entities>,
+}
+
+impl Tool for Switch {
+    fn spec(&self) -> ToolSpec {
+        let (name, description) = match self.verb {
+            Verb::TurnOn => {
+                ("entity.turn_on", "Turns an entity on, opens a valve or cover, or sets a value to its full.")
+            }
+            Verb::TurnOff => ("entity.turn_off", "Turns an entity off, closes a valve or cover, or sets a value to 0."),
+            Verb::Toggle => ("entity.toggle", "Turns an entity on if it is off, and off if it is on."),
+            Verb::SetValue => ("entity.set_value", "Sets the value of an entity that takes a number."),
+        };
+        let mut input = entity_schema();
+        if self.verb == Verb::SetValue {
+            input["properties"]["value"] = json!({"type": "number", "minimum": -1e9, "maximum": 1e9});
+            input["required"] = json!(["entity", "value"]);
+        }
+        ToolSpec {
+            name,
+            description,
+            input,
+            risk: Risk::Reversible,
+            role: Role::Operator,
+            timeout: Duration::from_secs(5),
+            rate: Some(Rate { count: 120, per: Duration::from_secs(60) }),
+            redact: Vec::new(),
+        }
+    }
+
+    fn call<'a>(&'a self, args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin(async move {
+            let entity = named_entity(&self.entities, &args)?;
+            if !entity.kind.is_writable() {
+                return Err(ToolError::BadArguments(format!("{} is a {} and cannot be set", entity.name, entity.kind)));
+            }
+            let target = self.target(&entity, &args)?;
+            set(Arc::clone(&self.entities), entity, target).await
+        })
+    }
+}
+
+impl Switch {
+    fn target(&self, entity: &Entity, args: &Value) -> Result<PointValue, ToolError> {
+        let on = match self.verb {
+            Verb::TurnOn => true,
+            Verb::TurnOff => false,
+            Verb::Toggle => match self.entities.points().state(&entity.id).and_then(|state| state.value) {
+                Some(PointValue::Switch(on)) => !on,
+                Some(PointValue::Number(value)) => value <= 0.0,
+                None => {
+                    let reason = format!("{} can't be toggled: whether it is on is not known", entity.name);
+                    return Err(ToolError::Refused { code: "unavailable", reason });
+                }
+            },
+            Verb::SetValue if !entity.numeric => {
+                return Err(ToolError::BadArguments(format!("{} is on or off and takes no number", entity.name)));
+            }
+            Verb::SetValue => return Ok(PointValue::Number(args["value"].as_f64().unwrap_or_default())),
+        };
+        Ok(match (entity.numeric, on) {
+            (false, on) => PointValue::Switch(on),
+            (true, true) => PointValue::Number(FULL),
+            (true, false) => PointValue::Number(0.0),
+        })
+    }
+}
+
+/// Sets the point in a thread that may block: a serial device answers in its own time.
+async fn set(entities: Arc<Entities>, entity: Arc<Entity>, target: PointValue) -> Result<Value, ToolError> {
+    let (points, id) = (Arc::clone(entities.points()), entity.id.clone());
+    let applied = tokio::task::spawn_blocking(move || points.set(&id, target))
+        .await
+        .map_err(|_panicked| ToolError::Failed(format!("{} could not be switched: its driver crashed", entity.name)))?;
+    match applied {
+        Ok(applied) => Ok(json!({"entity": entity.id, "from": applied.previous, "to": applied.value})),
+        Err(refusal) => Err(tool_error(&entities, &entity, &refusal)),
+    }
+}
+
+/// The refusal in the words of people, who know entities by name.
+fn tool_error(entities: &Entities, entity: &Entity, refusal: &Refusal) -> ToolError {
+    let named = |id: &str| entities.get(id).map_or_else(|| id.to_owned(), |entity| entity.name.clone());
+    match refusal {
+        Refusal::Interlock { rule, .. } => {
+            let mut rule = rule.clone();
+            if let Rule::Conflict { with: other, .. } | Rule::Requires { point: other, .. } = &mut rule {
+                *other = named(other);
+            }
+            ToolError::Refused { code: "interlock", reason: rule.sentence(&entity.name) }
+        }
+        Refusal::Failure(_) => ToolError::Failed(refusal.to_string()),
+        Refusal::Unknown { .. } | Refusal::ReadOnly { .. } | Refusal::Value { .. } => {
+            ToolError::BadArguments(refusal.to_string())
+        }
+    }
+}
+
+struct GetState {
+    entities: Arc<Entities>,
+}
+
+impl Tool for GetState {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "entity.get_state",
+            description: "Reads the value of an entity.",
+            input: entity_schema(),
+            risk: Risk::Read,
+            role: Role::Viewer,
+            timeout: Duration::from_secs(1),
+            rate: None,
+            redact: Vec::new(),
+        }
+    }
+
+    fn call<'a>(&'a self, args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin(async move {
+            let entity = named_entity(&self.entities, &args)?;
+            let view = self.entities.view(&entity.id);
+            Ok(json!({
+                "entity": entity.id,
+                "name": entity.name,
+                "value": view.and_then(|view| view.value),
+                "unit": entity.unit,
+            }))
+        })
+    }
+}
+
+struct Stop {
+    entities: Arc<Entities>,
+}
+
+impl Tool for Stop {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "appliance.stop",
+            description: "Makes every entity with `stop = true` safe at once. A convenience, no emergency stop.",
+            input: json!({"type": "object", "additionalProperties": false}),
+            risk: Risk::Reversible,
+            // Nobody who can reach the appliance at all is kept from making it safe.
+            role: Role::Viewer,
+            timeout: Duration::from_secs(5),
+            rate: None,
+            redact: Vec::new(),
+        }
+    }
+
+    fn call<'a>(&'a self, _args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin(async move {
+            let points = Arc::clone(self.entities.points());
+            let failures = tokio::task::spawn_blocking(move || points.stop_all())
+                .await
+                .map_err(|_panicked| ToolError::Failed("stopping failed: a driver crashed".to_owned()))?;
+            if failures.is_empty() {
+                return Ok(json!({}));
+            }
+            let failures: Vec<String> = failures.iter().map(ToString::to_string).collect();
+            Err(ToolError::Failed(format!("not everything could be made safe: {}", failures.join(" "))))
+        })
+    }
+}
+
+fn entity_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {"entity": {"type": "string", "minLength": 1, "maxLength": 128}},
+        "required": ["entity"],
+        "additionalProperties": false
+    })
+}
+
+fn named_entity(entities: &Entities, args: &Value) -> Result<Arc<Entity>, ToolError> {
+    let id = args["entity"].as_str().unwrap_or_default();
+    entities
+        .get(id)
+        .cloned()
+        .ok_or_else(|| ToolError::BadArguments(format!("there is no entity `{id}`; the list of entities has the ids")))
+}

@@ -1,0 +1,212 @@
+//! What the grammar yields is what the sentences hear.
+
+use super::super::tests::{english, matcher, workshop};
+use super::super::{Matcher, Source};
+use super::*;
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+/// One random sentence of the grammar.
+fn say(grammar: &SpeechGrammar, expansion: &Expansion, random: &mut StdRng, said: &mut Vec<String>) {
+    match expansion {
+        Expansion::Empty => {}
+        Expansion::Word(word) => said.push(word.clone()),
+        Expansion::Sequence(parts) => parts.iter().for_each(|part| say(grammar, part, random, said)),
+        Expansion::Alternatives(parts) => say(grammar, &parts[random.random_range(0..parts.len())], random, said),
+        Expansion::Optional(part) => {
+            if random.random_bool(0.5) {
+                say(grammar, part, random, said);
+            }
+        }
+        Expansion::Rule(name) => say(grammar, &grammar.rules[name].expansion, random, said),
+    }
+}
+
+fn one(grammar: &SpeechGrammar, expansion: &Expansion, random: &mut StdRng) -> String {
+    let mut said = Vec::new();
+    say(grammar, expansion, random, &mut said);
+    said.join(" ")
+}
+
+/// Every sentence that an expansion yields.
+fn all(grammar: &SpeechGrammar, expansion: &Expansion) -> Vec<String> {
+    match expansion {
+        Expansion::Empty => vec![String::new()],
+        Expansion::Word(word) => vec![word.clone()],
+        Expansion::Sequence(parts) => parts.iter().fold(vec![String::new()], |said, part| {
+            let next = all(grammar, part);
+            said.iter()
+                .flat_map(|head| next.iter().map(move |tail| format!("{head} {tail}").trim().to_owned()))
+                .collect()
+        }),
+        Expansion::Alternatives(parts) => parts.iter().flat_map(|part| all(grammar, part)).collect(),
+        Expansion::Optional(part) => all(grammar, part).into_iter().chain([String::new()]).collect(),
+        Expansion::Rule(name) => all(grammar, &grammar.rules[name].expansion),
+    }
+}
+
+fn load(text: &str) -> Sentences {
+    let (sentences, problems) = Sentences::load(&[Source { name: "t.yaml".to_owned(), text: text.to_owned() }]);
+    assert_eq!(problems, []);
+    sentences
+}
+
+fn of(template: &str, rest: &str) -> (Sentences, Vec<String>) {
+    let sentences =
+        load(&format!("language: en\nintents:\n  A:\n    data:\n      - sentences: ['{template}']\n{rest}"));
+    let (grammar, _) = grammar(&sentences, &workshop());
+    let mut said: Vec<String> =
+        grammar.sentences.iter().flat_map(|sentence| all(&grammar, &sentence.expansion)).collect();
+    said.sort();
+    (sentences, said)
+}
+
+#[test]
+fn every_sentence_of_the_grammar_is_matched_by_its_intent() {
+    let (sentences, vocabulary, matcher) = (english(), workshop(), matcher());
+    let (grammar, problems) = grammar(&sentences, &vocabulary);
+    assert_eq!(problems, []);
+    let intents: std::collections::HashMap<&Origin, &str> = sentences
+        .blocks
+        .iter()
+        .flat_map(|block| block.templates.iter().map(|template| (&template.origin, block.intent.as_str())))
+        .collect();
+    let mut random = StdRng::seed_from_u64(1);
+    for sentence in &grammar.sentences {
+        for _ in 0..12 {
+            let said = one(&grammar, &sentence.expansion, &mut random);
+            let matches = matcher.matches(&said);
+            let found: Vec<&str> = matches.all().map(|reading| reading.intent.as_str()).collect();
+            assert_eq!(found.first(), Some(&intents[&sentence.origin]), "\"{said}\" of {}", sentence.origin);
+        }
+    }
+}
+
+#[test]
+fn the_grammar_is_closed_and_made_of_words() {
+    let (grammar, _) = grammar(&english(), &workshop());
+    let mut used = std::collections::BTreeSet::new();
+    let mut open: Vec<&Expansion> =
+        grammar.sentences.iter().chain(grammar.rules.values()).map(|rule| &rule.expansion).collect();
+    while let Some(expansion) = open.pop() {
+        match expansion {
+            Expansion::Empty => {}
+            Expansion::Word(word) => assert!(join::is_sayable(word) && *word == word.to_lowercase(), "{word:?}"),
+            Expansion::Sequence(parts) | Expansion::Alternatives(parts) => {
+                assert!(!parts.is_empty());
+                open.extend(parts);
+            }
+            Expansion::Optional(part) => open.push(part),
+            Expansion::Rule(name) => {
+                assert!(grammar.rules.contains_key(name), "{name} is not defined");
+                used.insert(name.as_str());
+            }
+        }
+    }
+    for name in grammar.rules.keys() {
+        assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'), "{name}");
+        assert!(used.contains(name.as_str()) || name == POLITENESS, "{name} is not used");
+    }
+    assert!(grammar.sentences.len() > 100);
+}
+
+#[test]
+fn parts_that_touch_become_whole_words() {
+    assert_eq!(of("light[s] on", "").1, ["light on", "lights on"]);
+    assert_eq!(
+        of("{thing}[''s] state", "lists: {thing: {values: [fan, big pump]}}").1,
+        ["big pump state", "big pump's state", "fan state", "fan's state"]
+    );
+    assert_eq!(
+        of("to {level}[([ ]%| percent)]", "lists: {level: {range: {from: 1, to: 2}}}").1,
+        ["to one", "to one percent", "to two", "to two percent"]
+    );
+    assert_eq!(of("(a;b[c])", "").1, ["a b", "a bc", "b a", "bc a"]);
+    assert_eq!(of("press 3", "").1, ["press three"]);
+}
+
+#[test]
+fn what_cannot_be_said_is_left_out() {
+    let wildcard = "lists: {any: {wildcard: true}}";
+    assert_eq!(of("call it {any}", wildcard).1, Vec::<String>::new());
+    assert_eq!(of("go [to {any}] (now|{any})", wildcard).1, ["go now"]);
+    assert_eq!(of("50 %", "").1, Vec::<String>::new());
+}
+
+#[test]
+fn only_names_that_fit_the_context_are_in_a_sentence() {
+    let sentences = load(
+        "language: en\nintents:\n  A:\n    data:\n      - sentences: ['open {name}']\n        requires_context: {domain: valve}\n",
+    );
+    let (grammar, _) = grammar(&sentences, &workshop());
+    let mut said = all(&grammar, &grammar.sentences[0].expansion);
+    said.sort();
+    assert_eq!(said, ["open air valve", "open main valve"]);
+    assert_eq!(grammar.sentences[0].origin, Origin { file: "t.yaml".to_owned(), line: 5 });
+}
+
+#[test]
+fn ranges_say_exactly_their_numbers() {
+    for (from, to, step) in [
+        (0, 100, 1),
+        (1, 100, 1),
+        (5, 17, 1),
+        (13, 87, 1),
+        (-20, 40, 1),
+        (95, 1205, 1),
+        (0, 100, 5),
+        (1, 24, 1),
+        (0, 2000, 1),
+        (150, 175, 1),
+    ] {
+        let (sentences, said) = of(&format!("to {{{from}..{to},{step}:n}}"), "");
+        let (matcher, _) = Matcher::compile(&sentences, &workshop());
+        let mut numbers: Vec<i64> = Vec::new();
+        for text in &said {
+            let matches = matcher.matches(text);
+            let best = matches.unambiguous().unwrap_or_else(|| panic!("{text}: {matches:?}"));
+            numbers.push(best.slots["n"].as_number().unwrap() as i64);
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        let expected: Vec<i64> = (from..=to).step_by(step as usize).collect();
+        assert_eq!(numbers, expected, "{from}..{to},{step}");
+    }
+}
+
+#[test]
+fn fractions_are_said() {
+    let list = |fractions: &str| format!("lists: {{n: {{range: {{from: -1, to: 21, fractions: {fractions}}}}}}}");
+    for (fractions, parts) in [("halves", 2), ("tenths", 10)] {
+        let (sentences, said) = of("to {n}", &list(fractions));
+        let (matcher, _) = Matcher::compile(&sentences, &workshop());
+        let mut values: Vec<i64> = said
+            .iter()
+            .map(|text| {
+                (matcher.matches(text).unambiguous().unwrap().slots["n"].as_number().unwrap() * 10.0).round() as i64
+            })
+            .collect();
+        values.sort_unstable();
+        values.dedup();
+        let expected: Vec<i64> = (-10..=210).filter(|value| value % (10 / parts) == 0).collect();
+        assert_eq!(values, expected, "{fractions}");
+    }
+}
+
+#[test]
+fn too_many_ways_are_refused_by_name() {
+    let sentences = load(
+        "language: en\nintents:\n  A:\n    data:\n      - sentences: ['x[a][b][c][d][e][f][g][h][i][j][k][l]', 'fine']\n",
+    );
+    let (grammar, problems) = grammar(&sentences, &workshop());
+    assert_eq!(grammar.sentences.len(), 1);
+    assert_eq!(problems.len(), 1);
+    assert_eq!(problems[0].origin.line, 5);
+}
+
+#[test]
+fn a_language_without_spaces_has_no_grammar() {
+    let sentences =
+        load("language: zh\nsettings: {ignore_whitespace: true}\nintents: {A: {data: [{sentences: ['打开']}]}}\n");
+    assert_eq!(grammar(&sentences, &workshop()).0, SpeechGrammar::default());
+}

@@ -1,0 +1,470 @@
+//! Sentence templates: the text form that people write, and the tree that everything else works on.
+//!
+//! # Format (the hassil language)
+//!
+//! ```text
+//! turn on [the] {name}           literal text; brackets: may be left out
+//! (turn|switch) {area} lights    one of several
+//! (in {area};on {floor})         a permutation: all of them, in any order
+//! {list}   {list:slot}           a value of a list, kept in a slot (named after the list, or as stated)
+//! {0..100:brightness}            a number of a range written on the spot; {0..100,5:brightness} in steps of five
+//! <rule>                         what the expansion rule of that name says
+//! light[s]   \(literally\)       parts of words need no space; a backslash takes the next character as it is
+//! ```
+//!
+//! Owns the syntax and nothing else: what a list or a rule holds is `sentences`' concern, what text counts as equal is
+//! `matcher::normalise`'s. Promises that any input is parsed or refused with the column of the fault, in time linear in
+//! its length, with bounded depth and size.
+
+use std::fmt;
+
+/// The longest template, in characters.
+pub const MAX_TEMPLATE_CHARS: usize = 8_000;
+/// The deepest nesting of groups and optional parts.
+pub const MAX_TEMPLATE_DEPTH: usize = 24;
+/// The most members of a permutation: its states double with each one.
+pub const MAX_PERMUTATION: usize = 6;
+/// The most texts that a template is written out to.
+pub const MAX_TEXTS: usize = 512;
+/// The widest range of numbers, from the first to the last.
+pub const MAX_RANGE: i64 = 1_000_000;
+
+/// A part of a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expression {
+    /// Literal text as it was written, escapes removed; spaces at its ends and inside matter.
+    Text(String),
+    /// All of these, in this order.
+    Sequence(Vec<Expression>),
+    /// One of these.
+    Alternatives(Vec<Expression>),
+    /// This, or nothing.
+    Optional(Box<Expression>),
+    /// All of these, in any order, as separate words.
+    Permutation(Vec<Expression>),
+    /// A value of a list.
+    List {
+        /// The list's name.
+        list: String,
+        /// The slot that takes the value.
+        slot: String,
+    },
+    /// A number of a range that the template states itself.
+    Range {
+        /// The range.
+        range: NumberRange,
+        /// The slot that takes the number.
+        slot: String,
+    },
+    /// What an expansion rule says.
+    Rule(String),
+}
+
+/// Whole numbers from one to another in steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct NumberRange {
+    /// The first number.
+    pub from: i64,
+    /// The last number that may be reached.
+    pub to: i64,
+    /// The distance between two numbers, at least 1.
+    pub step: i64,
+}
+
+/// Why a template could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateError {
+    /// The character of the template at which the fault was found, counted from 0.
+    pub offset: usize,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl fmt::Display for TemplateError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "character {}: {}", self.offset + 1, self.message)
+    }
+}
+
+impl std::error::Error for TemplateError {}
+
+/// Reads a template.
+///
+/// # Errors
+/// The first fault found, with its place: an unclosed or unopened bracket, an empty name, a range that makes no sense,
+/// nesting deeper than [`MAX_TEMPLATE_DEPTH`], more than [`MAX_TEMPLATE_CHARS`] characters, nothing at all.
+pub fn parse(template: &str) -> Result<Expression, TemplateError> {
+    let characters: Vec<char> = template.trim().chars().collect();
+    let skipped = template.chars().take_while(|character| character.is_whitespace()).count();
+    let shift = |error: TemplateError| TemplateError { offset: error.offset + skipped, ..error };
+    if characters.len() > MAX_TEMPLATE_CHARS {
+        let message =
+            format!("the template has {} characters; at most {MAX_TEMPLATE_CHARS} are read", characters.len());
+        return Err(TemplateError { offset: MAX_TEMPLATE_CHARS, message });
+    }
+    if characters.is_empty() {
+        return Err(TemplateError { offset: 0, message: "the template is empty; write what is said".to_owned() });
+    }
+    let mut parser = Parser { characters: &characters, position: 0, depth: 0 };
+    let expression = parser.group(None).map_err(shift)?;
+    Ok(expression)
+}
+
+struct Parser<'a> {
+    characters: &'a [char],
+    position: usize,
+    depth: usize,
+}
+
+/// What joins the members of the group being read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joint {
+    Sequence,
+    Alternatives,
+    Permutation,
+}
+
+impl Parser<'_> {
+    fn fault<T>(&self, offset: usize, message: impl Into<String>) -> Result<T, TemplateError> {
+        Err(TemplateError { offset: offset.min(self.characters.len()), message: message.into() })
+    }
+
+    /// Reads members up to the closing character (or, for the whole template, up to its end).
+    fn group(&mut self, close: Option<char>) -> Result<Expression, TemplateError> {
+        let opened = self.position.saturating_sub(1);
+        self.depth += 1;
+        if self.depth > MAX_TEMPLATE_DEPTH {
+            return self.fault(
+                opened,
+                format!("brackets are nested deeper than {MAX_TEMPLATE_DEPTH} levels; move a part into a rule"),
+            );
+        }
+        let mut joint = Joint::Sequence;
+        let mut members: Vec<Vec<Expression>> = vec![Vec::new()];
+        loop {
+            let Some(&character) = self.characters.get(self.position) else {
+                match close {
+                    None => break,
+                    Some(close) => {
+                        return self.fault(opened, format!("this bracket is never closed; a `{close}` is missing"));
+                    }
+                }
+            };
+            match character {
+                _ if Some(character) == close => {
+                    self.position += 1;
+                    break;
+                }
+                ')' | ']' | '}' | '>' => {
+                    return self.fault(
+                        self.position,
+                        format!("`{character}` closes nothing here; write `\\{character}` for the character itself"),
+                    );
+                }
+                '|' => members = self.separate(Joint::Alternatives, &mut joint, members),
+                ';' => members = self.separate(Joint::Permutation, &mut joint, members),
+                _ => {
+                    let part = self.part(character)?;
+                    if let Some(last) = members.last_mut() {
+                        last.push(part);
+                    }
+                }
+            }
+        }
+        self.depth -= 1;
+        if joint == Joint::Permutation && members.len() > MAX_PERMUTATION {
+            return self.fault(
+                opened,
+                format!("a permutation has {} members; at most {MAX_PERMUTATION} are allowed", members.len()),
+            );
+        }
+        Ok(join(joint, members))
+    }
+
+    /// Begins the next member; where the separator differs from the ones before, what was read so far becomes one member.
+    fn separate(
+        &mut self,
+        wanted: Joint,
+        joint: &mut Joint,
+        mut members: Vec<Vec<Expression>>,
+    ) -> Vec<Vec<Expression>> {
+        self.position += 1;
+        if *joint != wanted && *joint != Joint::Sequence {
+            members = vec![vec![join(*joint, members)]];
+        }
+        *joint = wanted;
+        members.push(Vec::new());
+        members
+    }
+
+    fn part(&mut self, character: char) -> Result<Expression, TemplateError> {
+        match character {
+            '(' => {
+                self.position += 1;
+                self.group(Some(')'))
+            }
+            '[' => {
+                self.position += 1;
+                Ok(Expression::Optional(Box::new(self.group(Some(']'))?)))
+            }
+            '{' => self.list(),
+            '<' => {
+                let (name, start) = self.name('>')?;
+                if name.is_empty() {
+                    return self.fault(start, "a rule needs a name: `<name>`");
+                }
+                Ok(Expression::Rule(name))
+            }
+            _ => self.text(),
+        }
+    }
+
+    fn text(&mut self) -> Result<Expression, TemplateError> {
+        let mut text = String::new();
+        while let Some(&character) = self.characters.get(self.position) {
+            match character {
+                '\\' => {
+                    let Some(&escaped) = self.characters.get(self.position + 1) else {
+                        return self
+                            .fault(self.position, "a backslash at the end escapes nothing; remove it or double it");
+                    };
+                    text.push(escaped);
+                    self.position += 2;
+                }
+                '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '|' | ';' => break,
+                _ => {
+                    text.push(character);
+                    self.position += 1;
+                }
+            }
+        }
+        Ok(Expression::Text(text))
+    }
+
+    /// Reads from an opening to its closing character; answers what stands between and where it begins.
+    fn name(&mut self, close: char) -> Result<(String, usize), TemplateError> {
+        let opened = self.position;
+        let mut name = String::new();
+        self.position += 1;
+        while let Some(&character) = self.characters.get(self.position) {
+            self.position += 1;
+            match character {
+                _ if character == close => return Ok((name.trim().to_owned(), opened + 1)),
+                '(' | ')' | '[' | ']' | '{' | '}' | '<' | '>' | '|' | ';' => {
+                    return self.fault(
+                        self.position - 1,
+                        format!("`{character}` can't stand in a name; a `{close}` is missing before it"),
+                    );
+                }
+                _ => name.push(character),
+            }
+        }
+        self.fault(opened, format!("this is never closed; a `{close}` is missing"))
+    }
+
+    fn list(&mut self) -> Result<Expression, TemplateError> {
+        let (inside, start) = self.name('}')?;
+        let (list, slot) = match inside.split_once(':') {
+            Some((list, slot)) => (list.trim(), slot.trim()),
+            None => (inside.as_str(), inside.as_str()),
+        };
+        if list.is_empty() || slot.is_empty() {
+            return self.fault(start, "a list needs a name: `{name}`, or `{name:slot}`");
+        }
+        if !list.contains("..") {
+            return Ok(Expression::List { list: list.to_owned(), slot: slot.to_owned() });
+        }
+        if !inside.contains(':') {
+            return self.fault(start, format!("a range needs a slot for its number: `{{{list}:slot}}`"));
+        }
+        match range(list) {
+            Ok(range) => Ok(Expression::Range { range, slot: slot.to_owned() }),
+            Err(message) => self.fault(start, message),
+        }
+    }
+}
+
+fn join(joint: Joint, members: Vec<Vec<Expression>>) -> Expression {
+    let mut members: Vec<Expression> = members
+        .into_iter()
+        .map(|mut parts| if parts.len() == 1 { parts.swap_remove(0) } else { Expression::Sequence(parts) })
+        .collect();
+    match joint {
+        Joint::Sequence if members.len() == 1 => members.swap_remove(0),
+        Joint::Sequence => Expression::Sequence(members),
+        Joint::Alternatives => Expression::Alternatives(members),
+        Joint::Permutation => Expression::Permutation(members),
+    }
+}
+
+/// Reads `FROM..TO` or `FROM..TO,STEP`.
+fn range(text: &str) -> Result<NumberRange, String> {
+    let (bounds, step) = match text.split_once(',') {
+        Some((bounds, step)) => (bounds, Some(step)),
+        None => (text, None),
+    };
+    let number = |part: &str| {
+        let part = part.trim();
+        part.parse::<i64>().map_err(|_| {
+            format!("`{part}` is no whole number; a range is written `{{0..100:slot}}` or `{{0..100,5:slot}}`")
+        })
+    };
+    let (from, to) = bounds.split_once("..").ok_or_else(|| format!("`{bounds}` is no range"))?;
+    NumberRange { from: number(from)?, to: number(to)?, step: step.map_or(Ok(1), number)? }.checked()
+}
+
+impl NumberRange {
+    /// The range, if it makes sense.
+    ///
+    /// # Errors
+    /// A sentence where the last number is below the first, the step is below 1, or the range is wider than [`MAX_RANGE`].
+    pub fn checked(self) -> Result<Self, String> {
+        let NumberRange { from, to, step } = self;
+        if to < from {
+            return Err(format!("the range {from}..{to} is empty; its first number must not be above its last"));
+        }
+        if step < 1 {
+            return Err(format!("the step {step} leads nowhere; it must be at least 1"));
+        }
+        if from.unsigned_abs() > MAX_RANGE.unsigned_abs() || to.unsigned_abs() > MAX_RANGE.unsigned_abs() {
+            return Err(format!("the range {from}..{to} is too wide; numbers go up to {MAX_RANGE}"));
+        }
+        Ok(self)
+    }
+}
+
+impl Expression {
+    /// Calls `visit` with this part and every part inside it.
+    pub fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Expression)) {
+        visit(self);
+        match self {
+            Expression::Sequence(parts) | Expression::Alternatives(parts) | Expression::Permutation(parts) => {
+                for part in parts {
+                    part.walk(visit);
+                }
+            }
+            Expression::Optional(part) => part.walk(visit),
+            Expression::Text(_) | Expression::List { .. } | Expression::Range { .. } | Expression::Rule(_) => {}
+        }
+    }
+
+    /// Every text that a template without lists, rules and permutations stands for; nothing where it has one of those, or
+    /// where there are more than [`MAX_TEXTS`].
+    pub fn texts(&self) -> Option<Vec<String>> {
+        let mut all = Vec::new();
+        match self {
+            Expression::Text(text) => all.push(text.clone()),
+            Expression::Sequence(parts) => {
+                all.push(String::new());
+                for part in parts {
+                    let next = part.texts()?;
+                    if all.len() * next.len() > MAX_TEXTS {
+                        return None;
+                    }
+                    all = all.iter().flat_map(|text| next.iter().map(move |more| format!("{text}{more}"))).collect();
+                }
+            }
+            Expression::Alternatives(parts) => {
+                for part in parts {
+                    all.append(&mut part.texts()?);
+                }
+            }
+            Expression::Optional(part) => {
+                all = part.texts()?;
+                all.push(String::new());
+            }
+            Expression::Permutation(_) | Expression::List { .. } | Expression::Range { .. } | Expression::Rule(_) => {
+                return None;
+            }
+        }
+        (all.len() <= MAX_TEXTS).then_some(all)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text(text: &str) -> Expression {
+        Expression::Text(text.to_owned())
+    }
+
+    fn list(list: &str, slot: &str) -> Expression {
+        Expression::List { list: list.to_owned(), slot: slot.to_owned() }
+    }
+
+    #[test]
+    fn reads_every_form() {
+        let optional = |inner| Expression::Optional(Box::new(inner));
+        let cases = [
+            ("turn on", text("turn on")),
+            ("on|off", Expression::Alternatives(vec![text("on"), text("off")])),
+            ("light[s]", Expression::Sequence(vec![text("light"), optional(text("s"))])),
+            ("[a|b]", optional(Expression::Alternatives(vec![text("a"), text("b")]))),
+            ("{name}", list("name", "name")),
+            ("{ area : where }", list("area", "where")),
+            ("<how much>", Expression::Rule("how much".to_owned())),
+            (r"\(a\;b\)", text("(a;b)")),
+            ("(a;b)", Expression::Permutation(vec![text("a"), text("b")])),
+            ("a|b;c", Expression::Permutation(vec![Expression::Alternatives(vec![text("a"), text("b")]), text("c")])),
+            ("(a|)", Expression::Alternatives(vec![text("a"), Expression::Sequence(vec![])])),
+        ];
+        for (template, expected) in cases {
+            assert_eq!(parse(template).as_ref(), Ok(&expected), "{template}");
+        }
+    }
+
+    #[test]
+    fn reads_ranges() {
+        let range = |from, to, step| Expression::Range { range: NumberRange { from, to, step }, slot: "n".to_owned() };
+        assert_eq!(parse("{0..100:n}"), Ok(range(0, 100, 1)));
+        assert_eq!(parse("{-10..10,5:n}"), Ok(range(-10, 10, 5)));
+        for wrong in ["{0..100}", "{5..1:n}", "{0..9,0:n}", "{a..9:n}", "{0..99999999:n}", "{0..:n}"] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_fault_says_where_it_is() {
+        let cases = [
+            ("turn (on", 5, "never closed"),
+            ("turn on)", 7, "closes nothing"),
+            ("  turn [on", 7, "never closed"),
+            ("{}", 1, "needs a name"),
+            ("{name:}", 1, "needs a name"),
+            ("<>", 1, "needs a name"),
+            ("<a(b>", 2, "can't stand in a name"),
+            ("{name", 0, "never closed"),
+            ("(a]b)", 2, "closes nothing"),
+            ("on\\", 2, "backslash"),
+            ("   ", 0, "empty"),
+            ("(a;b;c;d;e;f;g)", 0, "permutation"),
+        ];
+        for (template, offset, message) in cases {
+            let error = parse(template).expect_err(template);
+            assert_eq!(error.offset, offset, "{template}: {error}");
+            assert!(error.message.contains(message), "{template}: {error}");
+        }
+    }
+
+    #[test]
+    fn depth_and_length_are_bounded() {
+        assert!(parse(&format!("{}a{}", "(".repeat(20), ")".repeat(20))).is_ok());
+        let deep = parse(&format!("{}a{}", "(".repeat(100_000), ")".repeat(100_000)));
+        assert!(deep.is_err());
+        let nested = parse(&format!("{}a{}", "(".repeat(30), ")".repeat(30))).expect_err("too deep");
+        assert!(nested.message.contains("nested deeper"), "{nested}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn anything_is_parsed_or_refused(template in r"[ab ()\[\]{}<>|;:.,\\0-9é]{0,40}") {
+            if let Err(error) = parse(&template) {
+                prop_assert!(error.offset <= template.chars().count());
+            }
+        }
+    }
+}

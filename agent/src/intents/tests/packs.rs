@@ -1,0 +1,149 @@
+//! The community's packs of sentences, where they are there: how many of their cases the matcher gets right.
+
+use super::super::matcher::Context;
+use super::super::*;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+struct Fixtures {
+    #[serde(default)]
+    floors: Vec<Place>,
+    #[serde(default)]
+    areas: Vec<Place>,
+    #[serde(default)]
+    entities: Vec<Thing>,
+}
+
+#[derive(Deserialize)]
+struct Place {
+    name: String,
+    id: String,
+    #[serde(default)]
+    floor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Thing {
+    name: String,
+    id: String,
+    #[serde(default)]
+    area: Option<String>,
+    #[serde(default)]
+    attributes: Context,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    text: String,
+    context: Context,
+    intent: String,
+    slots: Context,
+}
+
+fn folder() -> Option<PathBuf> {
+    let shared = std::env::var_os("VICTUS_SHARED")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"), PathBuf::from);
+    let folder = shared.join("intents");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let message = format!("skipped: no sentence packs at {}", folder.display());
+    assert!(std::env::var_os("VICTUS_REQUIRE_SHARED").is_none_or(|required| required != "1"), "{message}");
+    println!("{message}");
+    None
+}
+
+fn vocabulary(pack: &Path) -> Vocabulary {
+    let text = std::fs::read_to_string(pack.join("fixtures.yaml")).unwrap();
+    let fixtures: Fixtures = serde_saphyr::from_str(&text).unwrap();
+    let place = |places: &[Place], id: &str| places.iter().find(|place| place.id == id).map(|place| place.name.clone());
+    // A name that is a template stands for as many entities as there are ways to say it.
+    let texts = |name: &str| template::parse(name).ok().and_then(|name| name.texts()).unwrap_or_default();
+    let said = fixtures.entities.iter().flat_map(|thing| texts(&thing.name).into_iter().map(move |name| (name, thing)));
+    let entities = said.map(|(name, thing)| {
+        let area = fixtures.areas.iter().find(|place| Some(&place.id) == thing.area.as_ref());
+        NamedEntity {
+            id: thing.id.clone(),
+            names: vec![name.trim().to_owned()],
+            area: area.map(|area| area.name.clone()),
+            floor: area.and_then(|area| place(&fixtures.floors, area.floor.as_deref()?)),
+            kind: thing.id.split('.').next().unwrap().to_owned(),
+            context: thing.attributes.clone(),
+        }
+    });
+    let names = |places: &[Place]| places.iter().map(|place| place.name.clone()).collect();
+    Vocabulary {
+        entities: entities.collect(),
+        areas: names(&fixtures.areas),
+        floors: names(&fixtures.floors),
+        templates: true,
+    }
+}
+
+/// Whether a slot has the value that is expected; a list means any of its values.
+fn is_expected(expected: &serde_json::Value, got: &SlotValue) -> bool {
+    match expected {
+        serde_json::Value::Array(any) => match got {
+            SlotValue::List(values) => any.iter().all(|expected| values.iter().any(|got| is_expected(expected, got))),
+            _ => any.iter().any(|expected| is_expected(expected, got)),
+        },
+        _ => match got {
+            SlotValue::List(values) => values.iter().any(|got| is_expected(expected, got)),
+            SlotValue::Number(number) => expected.as_f64() == Some(*number),
+            SlotValue::Text(text) => expected.as_str() == Some(text),
+        },
+    }
+}
+
+#[test]
+fn packs_are_understood() {
+    let Some(folder) = folder() else { return };
+    let mut packs: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("cases.jsonl").is_file())
+        .collect();
+    packs.sort();
+    for pack in packs {
+        let language = pack.file_name().unwrap().to_string_lossy().into_owned();
+        let (sentences, problems) = Sentences::from_folder(&pack.join("sentences"));
+        let (matcher, more) = Matcher::compile(&sentences, &vocabulary(&pack));
+        // The packs' replies are in Jinja, which is said once a file; everything else must be read.
+        let faults: Vec<String> = problems
+            .iter()
+            .chain(&more)
+            .filter(|problem| !problem.message.contains("Jinja"))
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(faults, Vec::<String>::new(), "{language}");
+        let cases = std::fs::read_to_string(pack.join("cases.jsonl")).unwrap();
+        let mut failed: Vec<String> = Vec::new();
+        let mut count = 0;
+        for line in cases.lines() {
+            let case: Case = serde_json::from_str(line).unwrap();
+            count += 1;
+            let best = matcher.matches_in(&case.text, &case.context).best;
+            let right = best.as_ref().is_some_and(|best| {
+                best.intent == case.intent
+                    && best.slots.len() == case.slots.len()
+                    && case
+                        .slots
+                        .iter()
+                        .all(|(slot, expected)| best.slots.get(slot).is_some_and(|got| is_expected(expected, got)))
+            });
+            if !right {
+                let got = best.map(|best| format!("{} {:?} by {}", best.intent, best.slots, best.template));
+                failed.push(format!("{:?}: expected {} {:?}, got {got:?}", case.text, case.intent, case.slots));
+            }
+        }
+        let percent = 100.0 * (count - failed.len()) as f64 / count as f64;
+        println!("figure intents.pack.{language}.right {percent:.2} %");
+        for failure in failed.iter().take(if std::env::var_os("VICTUS_SHOW").is_some() { 40 } else { 0 }) {
+            println!("    {failure}");
+        }
+        // What is missing are the number words of languages other than English.
+        const FLOOR: f64 = 98.0;
+        assert!(percent >= FLOOR, "{language}: {percent:.2} %: {failed:#?}");
+    }
+}

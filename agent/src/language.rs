@@ -1,0 +1,63 @@
+//! A language as the appliance speaks it: compiled sentences to understand, and replies to say.
+//!
+//! Owns the pair of matcher and replies that the orchestrator works with, and swaps as one. The sentences and the
+//! templates of the replies belong to `intents`.
+
+use std::collections::BTreeMap;
+
+use crate::entities::{Entities, Entity};
+use crate::intents::{Matcher, NamedEntity, Problem, Responses, Sentences, Vocabulary};
+
+/// Compiled sentences with their replies.
+pub struct Language {
+    /// The language's code, such as `en`.
+    pub code: String,
+    /// What is understood.
+    pub matcher: Matcher,
+    /// What is said.
+    pub responses: Responses,
+}
+
+impl Language {
+    /// Compiles the sentences for these entities. What cannot be used is reported, and the rest works.
+    pub fn compile(sentences: &Sentences, entities: &Entities) -> (Self, Vec<Problem>) {
+        let (matcher, problems) = Matcher::compile(sentences, &vocabulary(entities.iter().map(AsRef::as_ref)));
+        let language = Self { code: sentences.language.clone(), matcher, responses: sentences.responses.clone() };
+        (language, problems)
+    }
+
+    /// The reply of that key with values in their places. A key without a section is one of `errors`.
+    pub fn phrase(&self, key: &str, values: &[(&str, &str)]) -> String {
+        let values: BTreeMap<String, String> =
+            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        if key.contains('.') {
+            self.responses.render(key, &values)
+        } else {
+            self.responses.render(&format!("errors.{key}"), &values)
+        }
+    }
+}
+
+/// The names that can be said of these entities.
+pub fn vocabulary<'a>(entities: impl IntoIterator<Item = &'a Entity>) -> Vocabulary {
+    let mut vocabulary = Vocabulary::default();
+    for entity in entities {
+        let names = std::iter::once(&entity.name).chain(&entity.aliases).cloned().collect();
+        vocabulary.entities.push(NamedEntity {
+            id: entity.id.clone(),
+            names,
+            area: entity.area.clone(),
+            floor: entity.floor.clone(),
+            kind: entity.kind.name().to_owned(),
+            context: entity.device_class().map(|class| ("device_class".to_owned(), class.into())).into_iter().collect(),
+        });
+        for (place, places) in [(&entity.area, &mut vocabulary.areas), (&entity.floor, &mut vocabulary.floors)] {
+            if let Some(place) = place
+                && !places.contains(place)
+            {
+                places.push(place.clone());
+            }
+        }
+    }
+    vocabulary
+}

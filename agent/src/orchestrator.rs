@@ -1,0 +1,335 @@
+//! The orchestrator: from the words of a request to a finished turn.
+//!
+//! Owns the order of a turn (parse, route, plan, run, reply) and the stored [`Turn`] that tells of it. Promises that the
+//! plan is in the store before any step that changes something runs, that every step goes through the tool runtime, that
+//! nothing is done on a guess, and that every request ends in exactly one stored outcome, also over a restart
+//! ([`Orchestrator::settle_interrupted`]). Leaves the language to `intents`, the rules of each step to the tool runtime,
+//! and speech to whoever asked.
+
+pub mod plan;
+pub mod reply;
+pub mod route;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rand::Rng;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use victus_hw::clock::{Clock, Monotonic};
+
+use crate::entities::Entities;
+use crate::event::{EventKind, Stamp, TraceId};
+use crate::intents::{IntentMatch, spoken};
+use crate::language::Language;
+use crate::orchestrator::plan::{Plan, Understood};
+use crate::orchestrator::route::{Facts, Route};
+use crate::store::{Store, StoreError};
+use crate::tool::runtime::ToolRuntime;
+use crate::tool::{CallContext, CallStatus, Caller, Risk};
+use crate::turn::{Outcome, Step, StepResult, TURN_FORMAT, Times, Turn, TurnId};
+
+/// How many turns are worked on at once; more wait.
+const MAX_TURNS_AT_ONCE: usize = 8;
+
+/// How long a request waits for its turn before it is told to come again.
+const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest request, in characters. Nobody says more in one breath.
+pub const MAX_REQUEST_CHARACTERS: usize = 500;
+
+/// A request, typed or recognised.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The words.
+    pub text: String,
+    /// Who asks.
+    pub caller: Caller,
+    /// The conversation that it belongs to.
+    pub conversation: Option<String>,
+    /// How sure the recogniser is, 0 to 1; none for typed words.
+    pub confidence: Option<f32>,
+    /// How long recognition took after the end of speech.
+    pub recognised_in: Option<Duration>,
+    /// The trace that the voice loop began, where it did.
+    pub trace: Option<TraceId>,
+}
+
+impl Request {
+    /// A typed request.
+    pub fn typed(text: &str, caller: Caller) -> Self {
+        let text = text.to_owned();
+        Self { text, caller, conversation: None, confidence: None, recognised_in: None, trace: None }
+    }
+}
+
+/// Turns requests into turns.
+pub struct Orchestrator {
+    language: ArcSwap<Language>,
+    entities: Arc<Entities>,
+    tools: Arc<ToolRuntime>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<Mutex<dyn Rng + Send>>,
+    boot: crate::event::BootId,
+    opened: u64,
+    turns_at_once: Semaphore,
+}
+
+/// What an orchestrator works with.
+pub struct OrchestratorParts {
+    /// The compiled sentences and the replies.
+    pub language: Arc<Language>,
+    /// The entities.
+    pub entities: Arc<Entities>,
+    /// The tools.
+    pub tools: Arc<ToolRuntime>,
+    /// Where turns and events go.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub random: Arc<Mutex<dyn Rng + Send>>,
+    /// This boot of the machine.
+    pub boot: crate::event::BootId,
+}
+
+impl Orchestrator {
+    /// An orchestrator of these parts.
+    pub fn new(parts: OrchestratorParts) -> Self {
+        let opened = parts.store.status().opened;
+        Self {
+            language: ArcSwap::new(parts.language),
+            entities: parts.entities,
+            tools: parts.tools,
+            store: parts.store,
+            clock: parts.clock,
+            random: parts.random,
+            boot: parts.boot,
+            opened,
+            turns_at_once: Semaphore::new(MAX_TURNS_AT_ONCE),
+        }
+    }
+
+    /// The compiled sentences and the replies.
+    pub fn language(&self) -> Arc<Language> {
+        self.language.load_full()
+    }
+
+    /// Takes other sentences from the next request on.
+    pub fn set_language(&self, language: Arc<Language>) {
+        self.language.store(language);
+    }
+
+    /// A new trace id, for whoever begins a request before its words are known.
+    pub fn new_trace(&self) -> TraceId {
+        let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+        TraceId::from_random((u128::from(random.next_u64()) << 64) | u128::from(random.next_u64()))
+    }
+
+    /// Works a request through to its end. Always returns a finished turn.
+    pub async fn ask(&self, request: Request) -> Turn {
+        let trace = request.trace.clone().unwrap_or_else(|| self.new_trace());
+        crate::trace::scope(trace.as_str(), Box::pin(self.work(request, trace.clone()))).await
+    }
+
+    /// Ends the turns that a crash cut off: what became of their steps is not known, and they are not run again.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn settle_interrupted(&self) -> Result<usize, StoreError> {
+        let unfinished = self.store.turns().unfinished()?;
+        let count = unfinished.len();
+        for mut turn in unfinished {
+            turn.outcome = Outcome::Interrupted;
+            turn.reply = self.language().phrase("interrupted", &[]);
+            self.keep(&mut turn).await;
+        }
+        Ok(count)
+    }
+
+    async fn work(&self, request: Request, trace: TraceId) -> Turn {
+        let begun = self.clock.monotonic();
+        let mut turn = self.begin(&request, trace).await;
+        let language = self.language();
+        match tokio::time::timeout(MAX_WAIT, self.turns_at_once.acquire()).await {
+            Ok(Ok(_permit)) => self.decide(&mut turn, &language).await,
+            _ => (turn.outcome, turn.reply) = (Outcome::Failed, language.phrase("busy", &[])),
+        }
+        turn.times_ms.total = Some(self.since(begun));
+        self.keep(&mut turn).await;
+        log::info!(outcome:debug = turn.outcome, intent = turn.intent.as_deref().unwrap_or("-"); "“{}” → {}", turn.text, turn.reply);
+        turn
+    }
+
+    async fn begin(&self, request: &Request, trace_id: TraceId) -> Turn {
+        let at = Stamp::now(self.clock.as_ref(), &self.boot);
+        let random = self.random.lock().unwrap_or_else(PoisonError::into_inner).next_u64();
+        let id = TurnId::new(self.opened, at.mono_ms, random);
+        let text: String = request.text.chars().take(MAX_REQUEST_CHARACTERS + 1).collect();
+        let started = EventKind::TurnStarted { turn: id.clone(), caller: request.caller.clone(), text: text.clone() };
+        self.store.journal().append(Some(&trace_id), started).await;
+        Turn {
+            v: TURN_FORMAT,
+            id,
+            trace_id,
+            at,
+            caller: request.caller.clone(),
+            text,
+            conversation: request.conversation.clone(),
+            intent: None,
+            slots: Default::default(),
+            confidence: request.confidence,
+            template: None,
+            route: None,
+            outcome: Outcome::Running,
+            plan: Vec::new(),
+            steps: Vec::new(),
+            reply: String::new(),
+            recorded: true,
+            times_ms: Times {
+                recognise: request.recognised_in.map(|took| took.as_secs_f64() * 1000.0),
+                ..Times::default()
+            },
+        }
+    }
+
+    /// From words to reply, all but storing the end.
+    async fn decide(&self, turn: &mut Turn, language: &Language) {
+        let begun = self.clock.monotonic();
+        let understood = self.parse(turn, language);
+        turn.times_ms.parse = Some(self.since(begun));
+        let Some(understood) = understood else { return };
+        let facts = Facts {
+            intent: &understood.intent,
+            confidence: turn.confidence.unwrap_or(1.0),
+            source: turn.caller.source,
+            role: turn.caller.role,
+        };
+        let (route, rule) = route::route(&facts);
+        turn.route = Some(rule.to_owned());
+        if route == Route::AskBack {
+            (turn.outcome, turn.reply) = (Outcome::Asked, language.phrase("not_heard", &[]));
+            return;
+        }
+        let begun = self.clock.monotonic();
+        match plan::plan(&understood, &self.entities) {
+            Plan::Unable(phrase) => {
+                let area = turn.slots.get("area").and_then(Value::as_str).unwrap_or("");
+                let name = turn.slots.get("name").and_then(Value::as_str).unwrap_or("");
+                let values = [("name", name), ("area", area)];
+                (turn.outcome, turn.reply) = (Outcome::Refused, language.phrase(phrase, &values));
+            }
+            Plan::Steps(steps) => {
+                turn.plan = steps;
+                self.keep_plan(turn).await;
+                turn.times_ms.plan = Some(self.since(begun));
+                self.run(turn).await;
+                turn.reply = reply::reply(&understood, turn, &self.entities, language);
+            }
+        }
+    }
+
+    /// The one meaning of the words, or none, with outcome and reply set to say so.
+    fn parse(&self, turn: &mut Turn, language: &Language) -> Option<Understood> {
+        if turn.text.chars().count() > MAX_REQUEST_CHARACTERS {
+            (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("too_long", &[]));
+            return None;
+        }
+        let matches = language.matcher.matches(&turn.text);
+        let Some(best) = matches.best else {
+            (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("not_understood", &[]));
+            return None;
+        };
+        note_match(turn, &best);
+        if !matches.rivals.is_empty() {
+            let candidates = self.names(std::iter::once(&best).chain(&matches.rivals));
+            let question = language.phrase("which", &[("choices", &candidates)]);
+            (turn.outcome, turn.reply) = (Outcome::Asked, question);
+            return None;
+        }
+        let slots = turn.slots.clone();
+        Some(Understood { intent: best.intent, slots, entities: best.entities, response: best.response })
+    }
+
+    fn names<'a>(&self, matches: impl Iterator<Item = &'a IntentMatch>) -> String {
+        let mut names: Vec<String> = matches
+            .flat_map(|candidate| &candidate.entities)
+            .filter_map(|id| self.entities.get(id))
+            .map(|entity| match &entity.area {
+                Some(area) => format!("{} ({area})", entity.name),
+                None => entity.name.clone(),
+            })
+            .collect();
+        names.dedup();
+        spoken::list(&names, "or")
+    }
+
+    /// Runs the steps in order and stops at the first that is not done.
+    async fn run(&self, turn: &mut Turn) {
+        let begun = self.clock.monotonic();
+        let context = CallContext { caller: turn.caller.clone(), trace: turn.trace_id.clone() };
+        turn.outcome = Outcome::Done;
+        for step in &turn.plan {
+            let result = self.tools.call(&step.tool, step.args.clone(), &context).await;
+            turn.outcome = match &result.status {
+                CallStatus::Done => Outcome::Done,
+                CallStatus::Refused { .. } => Outcome::Refused,
+                CallStatus::Failed { .. } => Outcome::Failed,
+            };
+            turn.steps.push(StepResult {
+                step: step.clone(),
+                status: result.status,
+                result: result.result,
+                took_us: u64::try_from(result.took.as_micros()).unwrap_or(u64::MAX),
+            });
+            if turn.outcome != Outcome::Done {
+                break;
+            }
+        }
+        turn.times_ms.run = Some(self.since(begun));
+    }
+
+    /// Stores the plan before it runs. A plan that only reads leaves nothing to settle after a crash and is not awaited.
+    async fn keep_plan(&self, turn: &mut Turn) {
+        let changes = |step: &Step| self.tools.spec(&step.tool).is_some_and(|spec| spec.risk > Risk::Read);
+        if turn.plan.iter().any(changes) {
+            turn.recorded = self.store.turns().put(turn).await;
+        }
+    }
+
+    /// Stores the finished turn and tells the journal of it, in one flush.
+    async fn keep(&self, turn: &mut Turn) {
+        let finished = EventKind::TurnFinished {
+            turn: turn.id.clone(),
+            outcome: turn.outcome,
+            intent: turn.intent.clone(),
+            reply: turn.reply.clone(),
+        };
+        let (stored, recorded) =
+            tokio::join!(self.store.turns().put(turn), self.store.journal().append(Some(&turn.trace_id), finished));
+        turn.recorded = stored && recorded.durable;
+        if !turn.recorded {
+            turn.reply = format!("{} {}", turn.reply, self.language().phrase("not_recorded", &[])).trim().to_owned();
+        }
+    }
+
+    fn since(&self, begun: Monotonic) -> f64 {
+        self.clock.monotonic().saturating_since(begun).as_secs_f64() * 1000.0
+    }
+}
+
+fn note_match(turn: &mut Turn, best: &IntentMatch) {
+    turn.intent = Some(best.intent.clone());
+    turn.template = Some(best.template.to_string());
+    turn.confidence = Some(best.confidence.min(turn.confidence.unwrap_or(1.0)));
+    turn.slots = best
+        .slots
+        .iter()
+        .map(|(name, value)| (name.clone(), serde_json::to_value(value).unwrap_or(Value::Null)))
+        .collect();
+}
+
+#[cfg(test)]
+mod tests;

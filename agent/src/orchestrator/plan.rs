@@ -1,0 +1,136 @@
+//! Plans: from an intent with slots to steps of tool calls, resolved to entity ids.
+//!
+//! Owns the table of intents and what each becomes. Promises to be a pure function of what was understood and of the
+//! entities: the same request and the same entities give the same plan. Runs nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::entities::{Entities, Entity};
+use crate::turn::Step;
+
+/// What was understood of a request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Understood {
+    /// The intent.
+    pub intent: String,
+    /// Its slots.
+    pub slots: BTreeMap<String, Value>,
+    /// The ids of the entities that it is about; empty where it is about none, or none fits.
+    pub entities: Vec<String>,
+    /// The key of the reply that the sentence asks for, such as `yes_or_no`.
+    pub response: Option<String>,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Plan {
+    /// These steps, in order. None at all is a plan too (never mind).
+    Steps(Vec<Step>),
+    /// Nothing, because what was asked for does not exist or cannot be: the key of the reply that says so.
+    Unable(&'static str),
+}
+
+/// Makes the plan.
+pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
+    match understood.intent.as_str() {
+        "HassTurnOn" => for_entities(understood, entities, "entity.turn_on"),
+        "HassTurnOff" => for_entities(understood, entities, "entity.turn_off"),
+        "HassToggle" => for_entities(understood, entities, "entity.toggle"),
+        "HassLightSet" => set_value(understood, entities, "brightness"),
+        "HassSetPosition" => set_value(understood, entities, "position"),
+        "HassFanSetSpeed" => set_value(understood, entities, "percentage"),
+        "HassGetState" => read(understood, entities),
+        "HassStartTimer" => start_timer(understood),
+        "HassCancelTimer" => one(named_timer("timer.cancel", understood)),
+        "HassCancelAllTimers" => one(step("timer.cancel_all", json!({}))),
+        "HassPauseTimer" => one(named_timer("timer.pause", understood)),
+        "HassUnpauseTimer" => one(named_timer("timer.resume", understood)),
+        "HassTimerStatus" => one(step("timer.status", json!({}))),
+        "HassGetCurrentTime" | "HassGetCurrentDate" => one(step("clock.now", json!({}))),
+        "VictusStatus" => one(step("appliance.status", json!({}))),
+        "VictusCapabilities" => one(step("appliance.capabilities", json!({}))),
+        "VictusStop" => one(step("appliance.stop", json!({}))),
+        "HassNevermind" => Plan::Steps(Vec::new()),
+        _ => Plan::Unable("not_understood"),
+    }
+}
+
+fn step(tool: &str, args: Value) -> Step {
+    Step { tool: tool.to_owned(), args }
+}
+
+fn one(step: Step) -> Plan {
+    Plan::Steps(vec![step])
+}
+
+fn for_entities(understood: &Understood, entities: &Entities, tool: &str) -> Plan {
+    let targets: Vec<_> = meant(understood, entities).into_iter().filter(|entity| entity.kind.is_writable()).collect();
+    if targets.is_empty() {
+        return Plan::Unable(why_not(understood));
+    }
+    Plan::Steps(targets.iter().map(|entity| step(tool, json!({"entity": entity.id}))).collect())
+}
+
+fn set_value(understood: &Understood, entities: &Entities, slot: &str) -> Plan {
+    let Some(value) = understood.slots.get(slot).and_then(Value::as_f64) else { return Plan::Unable("not_understood") };
+    let targets: Vec<_> =
+        meant(understood, entities).into_iter().filter(|entity| entity.kind.is_writable() && entity.numeric).collect();
+    if targets.is_empty() {
+        return Plan::Unable(why_not(understood));
+    }
+    let set = |entity: &Arc<Entity>| step("entity.set_value", json!({"entity": entity.id, "value": value}));
+    Plan::Steps(targets.iter().map(set).collect())
+}
+
+fn read(understood: &Understood, entities: &Entities) -> Plan {
+    let targets = meant(understood, entities);
+    if targets.is_empty() {
+        return Plan::Unable(why_not(understood));
+    }
+    Plan::Steps(targets.iter().map(|entity| step("entity.get_state", json!({"entity": entity.id}))).collect())
+}
+
+fn start_timer(understood: &Understood) -> Plan {
+    let seconds = seconds(understood, ["hours", "minutes", "seconds"]);
+    if !(1.0..=crate::timers::MAX_DURATION.as_secs_f64()).contains(&seconds) {
+        return Plan::Unable("timer_length");
+    }
+    // Within the range just checked, so that neither sign nor fraction is lost.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and from 1 to 99 hours")]
+    let seconds = seconds as u64;
+    let mut args = json!({"seconds": seconds});
+    if let Some(name) = understood.slots.get("name").and_then(Value::as_str) {
+        args["name"] = json!(name);
+    }
+    one(step("timer.start", args))
+}
+
+/// Which timer is meant: by its name, or by the time that it was set for.
+fn named_timer(tool: &str, understood: &Understood) -> Step {
+    if let Some(name) = understood.slots.get("name").and_then(Value::as_str) {
+        return step(tool, json!({"timer": name}));
+    }
+    let seconds = seconds(understood, ["start_hours", "start_minutes", "start_seconds"]);
+    step(tool, if seconds >= 1.0 { json!({"set_for_seconds": seconds}) } else { json!({}) })
+}
+
+fn seconds(understood: &Understood, [hours, minutes, seconds]: [&str; 3]) -> f64 {
+    let number = |slot: &str| understood.slots.get(slot).and_then(Value::as_f64).unwrap_or(0.0);
+    number(hours).mul_add(3600.0, number(minutes).mul_add(60.0, number(seconds))).round()
+}
+
+/// Why no entity can do what is asked.
+fn why_not(understood: &Understood) -> &'static str {
+    match (understood.entities.is_empty(), understood.slots.contains_key("name")) {
+        (false, _) => "not_supported",
+        (true, true) => "no_entity_in_area",
+        (true, false) => "nothing_there",
+    }
+}
+
+fn meant(understood: &Understood, entities: &Entities) -> Vec<Arc<Entity>> {
+    understood.entities.iter().filter_map(|id| entities.get(id).cloned()).collect()
+}

@@ -1,0 +1,240 @@
+//! Replies: what is said when a plan has run.
+//!
+//! Owns the choice of the reply's key and the values in it, in spoken form; the words themselves are in the sentence
+//! files of the language (section `responses`). A step that was refused or failed is said with its reason, and "done" is
+//! only said when every step is.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::plan::Understood;
+use crate::entities::{Entities, Entity, EntityKind};
+use crate::intents::spoken;
+use crate::language::Language;
+use crate::tool::CallStatus;
+use crate::turn::{StepResult, Turn};
+
+/// The reply to a turn whose steps have run.
+pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language: &Language) -> String {
+    let speaker = Speaker { understood, turn, entities, language };
+    if let Some(trouble) = speaker.trouble() {
+        return trouble;
+    }
+    match understood.intent.as_str() {
+        "HassTurnOn" | "HassTurnOff" | "HassToggle" => speaker.switched(),
+        "HassLightSet" | "HassSetPosition" | "HassFanSetSpeed" => speaker.value_set(),
+        "HassGetState" => speaker.states(),
+        "HassStartTimer" | "HassCancelTimer" | "HassPauseTimer" | "HassUnpauseTimer" => speaker.timer(),
+        "HassTimerStatus" => speaker.timers(),
+        "HassCancelAllTimers" => {
+            let count = speaker.result()["cancelled"].as_u64().unwrap_or(0);
+            let key = if count == 0 { "none" } else { "default" };
+            speaker.say(key, &[("count", &spoken::count(count, "timer", "timers"))])
+        }
+        "HassGetCurrentTime" => speaker.say("default", &[("time", &time(speaker.result()))]),
+        "HassGetCurrentDate" => speaker.say("default", &[("date", &date(speaker.result()))]),
+        "VictusStatus" => speaker.status(),
+        "VictusCapabilities" => speaker.capabilities(),
+        _ => speaker.say("default", &[]),
+    }
+}
+
+struct Speaker<'a> {
+    understood: &'a Understood,
+    turn: &'a Turn,
+    entities: &'a Entities,
+    language: &'a Language,
+}
+
+impl Speaker<'_> {
+    fn say(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.language.phrase(&format!("{}.{key}", self.understood.intent), values)
+    }
+
+    /// What the first step returned; null where there was none.
+    fn result(&self) -> &Value {
+        self.turn.steps.first().map_or(&Value::Null, |step| &step.result)
+    }
+
+    fn entity(&self, step: &StepResult) -> Option<&Arc<Entity>> {
+        step.step.args["entity"].as_str().and_then(|id| self.entities.get(id))
+    }
+
+    fn names(&self) -> String {
+        let names: Vec<&str> =
+            self.turn.steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.as_str()).collect();
+        spoken::list(&names, "and")
+    }
+
+    /// What kept the turn from being done, if anything did: the last step says it.
+    fn trouble(&self) -> Option<String> {
+        let step = self.turn.steps.last()?;
+        let name = self.entity(step).map_or("", |entity| entity.name.as_str());
+        let (phrase, reason) = match &step.status {
+            CallStatus::Done => return None,
+            CallStatus::Refused { code, .. } if code == "clock_unknown" => return Some(self.say("unset", &[])),
+            CallStatus::Refused { code, .. } if code == "no_timer" => return Some(self.say("none", &[])),
+            CallStatus::Refused { reason, .. } => ("refused", reason),
+            CallStatus::Failed { reason } => ("failed", reason),
+        };
+        let reason = reason.trim_end_matches('.');
+        Some(self.language.phrase(phrase, &[("name", name), ("reason", reason)]))
+    }
+
+    /// What was switched, in the words of its kind: a valve is open where a fan is on.
+    fn switched(&self) -> String {
+        let names = self.names();
+        let kind = self.turn.steps.first().and_then(|step| self.entity(step)).map(|entity| entity.kind);
+        let (from, to) = (is_on(&self.result()["from"]), is_on(&self.result()["to"]));
+        let state = kind.map_or("", |kind| state_word(kind, to == Some(true)));
+        let values = [("name", names.as_str()), ("names", names.as_str()), ("state", state)];
+        let special = if matches!(state, "on" | "off" | "") { "" } else { state };
+        let key = match (self.turn.steps.len(), self.understood.intent.as_str(), special) {
+            (2.., _, "") | (2.., "HassToggle", _) => "several".to_owned(),
+            (2.., _, special) => format!("several_{special}"),
+            (_, "HassToggle", _) => "default".to_owned(),
+            (_, _, "") if from == to => "already".to_owned(),
+            (_, _, special) if from == to => format!("already_{special}"),
+            (_, _, "") => "default".to_owned(),
+            (_, _, special) => special.to_owned(),
+        };
+        self.say(&key, &values)
+    }
+
+    fn value_set(&self) -> String {
+        let value = self.result()["to"].as_f64().map_or_else(String::new, spoken::number);
+        let names = self.names();
+        let key = if self.turn.steps.len() > 1 { "several" } else { "default" };
+        self.say(key, &[("name", &names), ("names", &names), ("value", &value)])
+    }
+
+    /// The answer to a question about states, in the form that the sentence asked for.
+    fn states(&self) -> String {
+        let asked = self.understood.slots.get("state").and_then(Value::as_str).and_then(is_on_word);
+        let Some(form @ ("any" | "all" | "which" | "how_many")) = self.understood.response.as_deref() else {
+            let said: Vec<String> = self.turn.steps.iter().map(|step| self.state(step, asked)).collect();
+            return said.join(" ");
+        };
+        let area = self.understood.slots.get("area").and_then(Value::as_str).unwrap_or("");
+        let (fitting, other): (Vec<_>, Vec<_>) =
+            self.turn.steps.iter().partition(|step| is_on(&step.result["value"]) == asked);
+        let names = |steps: &[&StepResult]| -> String {
+            let names: Vec<&str> =
+                steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.as_str()).collect();
+            spoken::list(&names, "and")
+        };
+        let count = spoken::whole(fitting.len() as u64);
+        let (key, names) = match form {
+            "any" if fitting.is_empty() => ("any_no", String::new()),
+            "any" => ("any_yes", names(&fitting)),
+            "all" if other.is_empty() => ("all_yes", String::new()),
+            "all" => ("all_no", names(&other)),
+            "which" if fitting.is_empty() => ("which_none", String::new()),
+            "which" => ("which", names(&fitting)),
+            _ => ("how_many", String::new()),
+        };
+        self.say(key, &[("names", &names), ("area", area), ("count", &count)])
+    }
+
+    fn state(&self, step: &StepResult, asked: Option<bool>) -> String {
+        let Some(entity) = self.entity(step) else { return String::new() };
+        let value = &step.result["value"];
+        match (value, is_on(value)) {
+            (Value::Bool(_), Some(on)) => {
+                let key = asked.map_or("default", |asked| if asked == on { "yes" } else { "no" });
+                self.say(key, &[("name", &entity.name), ("state", state_word(entity.kind, on))])
+            }
+            (Value::Number(number), _) => {
+                let value = spoken::number(number.as_f64().unwrap_or_default());
+                let unit = entity.unit.as_deref().unwrap_or("");
+                self.say("value", &[("name", &entity.name), ("value", &value), ("unit", unit)])
+            }
+            _ => self.language.phrase("unknown_state", &[("name", &entity.name)]),
+        }
+    }
+
+    fn timer(&self) -> String {
+        let timer = self.result();
+        let name = timer["name"].as_str().unwrap_or("");
+        let duration = spoken::duration(timer["total_seconds"].as_u64().unwrap_or(0));
+        let remaining = spoken::duration(timer["left_seconds"].as_u64().unwrap_or(0));
+        self.say("default", &[("name", name), ("duration", &duration), ("remaining", &remaining)])
+    }
+
+    fn timers(&self) -> String {
+        let timers = self.result()["timers"].as_array().map_or(&[][..], Vec::as_slice);
+        let said: Vec<String> = timers
+            .iter()
+            .map(|timer| {
+                let remaining = spoken::duration(timer["left_seconds"].as_u64().unwrap_or(0));
+                let name = timer["name"].as_str().unwrap_or("");
+                self.say("default", &[("name", name), ("remaining", &remaining)])
+            })
+            .collect();
+        if said.is_empty() { self.say("none", &[]) } else { said.join(" ") }
+    }
+
+    fn status(&self) -> String {
+        let texts = |field: &str| -> Vec<&str> {
+            self.result()[field].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+        };
+        let (troubles, unavailable) = (texts("troubles"), texts("unavailable"));
+        if troubles.is_empty() && unavailable.is_empty() {
+            return self.say("default", &[]);
+        }
+        let unknown = spoken::list(&unavailable, "and");
+        let unknown = if unknown.is_empty() {
+            unknown
+        } else {
+            self.language.phrase("unknown_state", &[("name", &unknown)]).trim_end_matches('.').to_owned()
+        };
+        let reasons: Vec<&str> = troubles.into_iter().chain([unknown.as_str()]).filter(|it| !it.is_empty()).collect();
+        self.say("degraded", &[("reason", &reasons.join(". "))])
+    }
+
+    fn capabilities(&self) -> String {
+        let names: Vec<&str> =
+            self.result()["can_switch"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let key = if names.is_empty() { "without_entities" } else { "default" };
+        self.say(key, &[("examples", &spoken::list(&names, "or"))])
+    }
+}
+
+/// Whether a value means on; none where it is unknown.
+fn is_on(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_f64().map(|number| number > 0.0))
+}
+
+/// Whether a word for a state means on: open and locked are the on of valve, cover and lock.
+fn is_on_word(word: &str) -> Option<bool> {
+    match word {
+        "on" | "open" | "locked" => Some(true),
+        "off" | "closed" | "unlocked" => Some(false),
+        _ => None,
+    }
+}
+
+/// The word for a state of that kind of entity; the replies have keys of the same names.
+fn state_word(kind: EntityKind, on: bool) -> &'static str {
+    match (kind, on) {
+        (EntityKind::Valve | EntityKind::Cover, true) => "open",
+        (EntityKind::Valve | EntityKind::Cover, false) => "closed",
+        (EntityKind::Lock, true) => "locked",
+        (EntityKind::Lock, false) => "unlocked",
+        (_, true) => "on",
+        (_, false) => "off",
+    }
+}
+
+fn field(value: &Value, name: &str) -> u8 {
+    value[name].as_u64().and_then(|number| u8::try_from(number).ok()).unwrap_or(0)
+}
+
+fn time(now: &Value) -> String {
+    spoken::time(field(now, "hour"), field(now, "minute"))
+}
+
+fn date(now: &Value) -> String {
+    spoken::date(field(now, "weekday"), field(now, "day"), field(now, "month"))
+}
