@@ -1,0 +1,145 @@
+// What an event says, as a sentence for people; and what group it belongs to.
+
+import { span, took } from "./time.js";
+
+/** The groups of the journal's filter, with the kinds of events in each. */
+export const GROUPS = [
+  ["Requests", ["turn_started", "turn_finished"]],
+  ["Equipment", ["entity_changed"]],
+  ["Actions", ["tool_called"]],
+  ["Voice", ["voice"]],
+  ["Timers", ["timer_started", "timer_finished", "timer_changed"]],
+  ["Connections", ["link_changed", "command_handled", "message_rejected"]],
+  ["Health", ["appliance_started", "appliance_stopping", "loop_changed", "loop_crashed", "store_set_aside", "store_damaged",
+    "gap"]],
+];
+
+const OUTCOMES = {
+  running: "is being worked on", done: "done", asked: "asked back", refused: "refused",
+  not_understood: "not understood", failed: "failed", interrupted: "interrupted",
+};
+
+const SOURCES = { voice: "spoken", panel: "typed in the panel", cli: "command line", fleet: "fleet", timer: "timer" };
+
+const CAUSES = {
+  set: "", max_on: "because its longest time on was over", requirement_lost: "because something it needs was lost",
+  stop: "because of a stop", safe: "to be safe", input: "", start: "at start", fault: "because of a fault",
+};
+
+const STAGES = {
+  wake: "Heard the wake word", speech_start: "Somebody began to speak", endpoint: "The speaker stopped",
+  partial: "Hearing", transcript: "Heard", intent: "Understood", action: "Acted", reply: "Answered",
+};
+
+const LOOPS = {
+  announce: "Spoken announcements", changes: "Change watch", health: "Health watch", link: "Connection to",
+  points: "Inputs and outputs", serial: "Serial port", timers: "Timers", voice: "Voice", web: "Panel",
+};
+
+const OPENINGS = new Set(["valve", "cover"]);
+const OPENING_ACTIONS = { "entity.turn_on": "open", "entity.turn_off": "close" };
+
+const PAIRS = {
+  valve: ["closed", "open"], cover: ["closed", "open"], lock: ["unlocked", "locked"], button: ["released", "pressed"],
+};
+
+/** The words for an outcome. */
+export const outcomeWord = (outcome) => OUTCOMES[outcome] ?? outcome;
+
+/** The words for a caller. */
+export const sourceWord = (caller) => (caller.name ? `${SOURCES[caller.source]}: ${caller.name}` : SOURCES[caller.source]);
+
+/** The words for a value of an entity; `entity` may be missing. */
+export function valueWord(value, entity) {
+  if (value === null || value === undefined) return "unknown";
+  if (typeof value === "boolean") return (PAIRS[entity?.kind] ?? ["off", "on"])[value ? 1 : 0];
+  const rounded = Number.parseFloat(value.toPrecision(6)).toString();
+  return entity?.unit ? `${rounded} ${entity.unit}` : rounded;
+}
+
+const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+const quoted = (text) => `“${text}”`;
+const because = (why) => (why ? `: ${why}` : "");
+const timerName = (data) => (data.name ? `Timer ${quoted(data.name)}` : "A timer");
+
+/** The words for a tool: `entity.turn_on` is "turn on". */
+export const toolWord = (tool) => tool.slice(tool.indexOf(".") + 1).replaceAll("_", " ");
+
+/** The words for a loop: what it does for people. */
+export function loopName(name) {
+  const [kind, ...rest] = name.split(".");
+  const words = LOOPS[kind] ?? kind;
+  return rest.length ? `${words} ${rest.join(".")}` : words;
+}
+
+/** The words for the state of a loop. */
+export const loopState = (state) => ({ up: "running", degraded: "not fully working", down: "not running" })[state] ?? state;
+
+function toolSentence(data, name, entity) {
+  const opening = OPENINGS.has(entity(data.args?.entity)?.kind);
+  const target = data.args && typeof data.args.entity === "string" ? `${name(data.args.entity)}: ` : "";
+  const action = (opening && OPENING_ACTIONS[data.tool]) || toolWord(data.tool);
+  const call = target + (target ? action : action.charAt(0).toUpperCase() + action.slice(1));
+  switch (data.status.state) {
+    case "done": return `${call}, done in ${took(data.took_us / 1000)}`;
+    case "refused": return `${call}, refused. ${data.status.reason}`;
+    default: return `${call}, failed. ${data.status.reason}`;
+  }
+}
+
+function entitySentence(data, name, entity) {
+  const cause = CAUSES[data.cause] ?? `(${data.cause})`;
+  if (data.to === null || data.to === undefined) return `${name(data.entity)} is not available ${cause}`.trim();
+  return `${name(data.entity)} is ${valueWord(data.to, entity(data.entity))} ${cause}`.trim();
+}
+
+const SENTENCES = {
+  appliance_started: (data) => `Victus ${data.version} is up, ready after ${took(data.ready_ms)}`,
+  appliance_stopping: (data) => `Victus is going down: ${data.reason}`,
+  loop_changed: (data) => `${loopName(data.name)}: ${data.why ?? loopState(data.state)}`,
+  loop_crashed: (data) => `${loopName(data.name)}: crashed and is started again, ${counted(data.restarts, "time")} so far: ${data.reason}`,
+  voice: (data) => (STAGES[data.stage] ?? data.stage) + (data.text ? `: ${quoted(data.text)}` : ""),
+  turn_started: (data) => `Request, ${sourceWord(data.caller)}: ${quoted(data.text)}`,
+  turn_finished: (data) => `Request ${outcomeWord(data.outcome)}: ${quoted(data.reply)}`,
+  tool_called: toolSentence,
+  entity_changed: entitySentence,
+  timer_started: (data) => `${timerName(data)} runs for ${span(data.seconds * 1000)}`,
+  timer_finished: (data) => `${timerName(data)} ran out${data.late_ms > 2000 ? `, noticed ${span(data.late_ms)} late` : ""}`,
+  timer_changed: (data) => `A timer was ${data.state}`,
+  link_changed: (data) => `Connection ${data.link} is ${data.up ? "connected" : "not connected"}${because(data.why)}`,
+  command_handled: (data) => `Command ${data.id} from ${data.link}: ${data.state}`,
+  message_rejected: (data) => `A message from ${data.source} was rejected: ${data.reason}`,
+  store_set_aside: (data) => `The database did not open and was set aside: ${data.reason}`,
+  store_damaged: (data) => `${counted(data.records, "record")} of the database left out because of damage, the first at ${data.first}`,
+  gap: (data) => `${counted(data.count, "event")} missing: ${data.reason}`,
+};
+
+/** The sentence of an event, or its kind where it has none. `entity(id)` gives the entity, where it is known. */
+export function sentence(event, entity) {
+  const name = (id) => entity(id)?.name ?? id;
+  try {
+    return SENTENCES[event.kind](event.data, name, entity);
+  } catch {
+    return event.kind;
+  }
+}
+
+/** How an event is marked: "bad", "warn", "good" or "". */
+export function mark(event) {
+  const data = event.data ?? {};
+  switch (event.kind) {
+    case "loop_crashed": case "store_set_aside": case "store_damaged": case "gap": return "bad";
+    case "loop_changed": return { up: "good", degraded: "warn" }[data.state] ?? "bad";
+    case "link_changed": return data.up ? "good" : "warn";
+    case "message_rejected": return "warn";
+    case "turn_finished": return outcomeMark(data.outcome);
+    case "tool_called": return { done: "", refused: "warn" }[data.status?.state] ?? "bad";
+    case "entity_changed": return data.cause === "set" || data.cause === "input" || data.cause === "start" ? "" : "warn";
+    default: return "";
+  }
+}
+
+/** How an outcome is marked. */
+export function outcomeMark(outcome) {
+  return { done: "good", asked: "", running: "", refused: "warn", not_understood: "warn" }[outcome] ?? "bad";
+}

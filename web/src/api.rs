@@ -1,0 +1,216 @@
+//! What the API does, in types.
+//!
+//! Owns one method for each thing that can be asked of the appliance over HTTP. Each reads the journal, the turns or the
+//! entities, or acts through the orchestrator or the tool runtime; there is no other way from here to a line. What acts
+//! runs in a task of its own: a client that goes away does not cut a turn off in the middle.
+//! Leaves methods, paths, bodies and headers to [`routes`](crate::routes).
+
+pub(crate) mod query;
+pub(crate) mod view;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use victus_agent::appliance::Appliance;
+use victus_agent::entities::EntityView;
+use victus_agent::event::Position;
+use victus_agent::health::LoopState;
+use victus_agent::orchestrator::{MAX_REQUEST_CHARACTERS, Request};
+use victus_agent::store::{Store, StoreError};
+use victus_agent::tool::{CallContext, CallStatus};
+use victus_agent::turn::{Turn, TurnId};
+use warp::http::StatusCode;
+
+use crate::Microphone;
+use crate::error::ApiError;
+use crate::guard::Visit;
+use query::{EventsQuery, TurnsQuery};
+use view::{CallView, EntitiesView, EventsView, StatusView, ToolsView, TurnsView};
+
+/// The longest name of a conversation, in characters.
+const MAX_CONVERSATION_CHARACTERS: usize = 64;
+
+/// The appliance as the API sees it.
+pub(crate) struct Api {
+    appliance: Arc<Appliance>,
+    microphone: Option<Arc<dyn Microphone>>,
+    actions: Arc<Semaphore>,
+}
+
+/// The body of `POST /api/v1/ask`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Ask {
+    text: String,
+    #[serde(default)]
+    conversation: Option<String>,
+}
+
+impl Api {
+    pub(crate) fn new(appliance: Arc<Appliance>, microphone: Option<Arc<dyn Microphone>>, actions: usize) -> Self {
+        Self { appliance, microphone, actions: Arc::new(Semaphore::new(actions)) }
+    }
+
+    /// The store, for the live journal.
+    pub(crate) fn store(&self) -> &Store {
+        &self.appliance.store
+    }
+
+    /// Whether the appliance can work.
+    pub(crate) fn ready(&self) -> Result<(), ApiError> {
+        match self.appliance.health.overall() {
+            LoopState::Down(why) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", why)),
+            LoopState::Up | LoopState::Degraded(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn status(&self) -> StatusView {
+        StatusView {
+            status: self.appliance.status(),
+            last: self.appliance.store.journal().last().to_string(),
+            push_to_talk: self.microphone.is_some(),
+        }
+    }
+
+    pub(crate) fn entities(&self) -> EntitiesView {
+        EntitiesView { entities: self.appliance.entities.list() }
+    }
+
+    pub(crate) fn entity(&self, id: &str) -> Result<EntityView, ApiError> {
+        self.appliance
+            .entities
+            .view(id)
+            .ok_or_else(|| ApiError::not_found(format!("there is no entity {id}: /api/v1/entities lists them")))
+    }
+
+    pub(crate) async fn turns(&self, query: TurnsQuery) -> Result<TurnsView, ApiError> {
+        let TurnsQuery { before, limit } = query;
+        let turns = self.read(move |store| store.turns().latest(before.as_ref(), limit)).await?;
+        let next = (turns.len() == limit).then(|| turns.last().map(|turn| turn.id.clone())).flatten();
+        Ok(TurnsView { turns, next })
+    }
+
+    pub(crate) async fn turn(&self, id: &str) -> Result<Turn, ApiError> {
+        let unknown = || ApiError::not_found(format!("there is no turn {id}: /api/v1/turns lists the latest"));
+        let id = TurnId::parse(id).ok_or_else(unknown)?;
+        self.read(move |store| store.turns().get(&id)).await?.ok_or_else(unknown)
+    }
+
+    /// The events after a position, or the latest; oldest first.
+    pub(crate) async fn events(&self, query: EventsQuery) -> Result<EventsView, ApiError> {
+        let EventsQuery { after, limit } = query;
+        let last = self.appliance.store.journal().last();
+        let mut events = self
+            .read(move |store| match after {
+                Some(after) => store.journal().read(after, limit),
+                None => store.journal().latest(limit),
+            })
+            .await?;
+        events.sort_by_key(|event| event.position);
+        let shown = events.last().map_or(after.unwrap_or(last), |event| event.position);
+        Ok(EventsView { more: shown < last, last: shown.to_string(), events })
+    }
+
+    pub(crate) async fn ask(&self, visit: Visit, ask: Ask) -> Result<Turn, ApiError> {
+        let text = ask.text.trim().to_owned();
+        if text.is_empty() {
+            return Err(ApiError::bad_request("text is empty: say what to do, as in {\"text\":\"turn on the light\"}"));
+        }
+        if text.chars().count() > MAX_REQUEST_CHARACTERS {
+            return Err(ApiError::bad_request(format!("text is longer than {MAX_REQUEST_CHARACTERS} characters")));
+        }
+        let conversation = ask.conversation;
+        if conversation
+            .as_ref()
+            .is_some_and(|name| name.is_empty() || name.chars().count() > MAX_CONVERSATION_CHARACTERS)
+        {
+            let message = format!("conversation must be a name of 1 to {MAX_CONVERSATION_CHARACTERS} characters");
+            return Err(ApiError::bad_request(message));
+        }
+        let orchestrator = self.appliance.orchestrator.clone();
+        let request = Request { conversation, trace: Some(visit.trace), ..Request::typed(&text, visit.caller) };
+        self.act(async move { orchestrator.ask(request).await }).await
+    }
+
+    pub(crate) fn tools(&self) -> ToolsView {
+        ToolsView { tools: self.appliance.tools.specs().cloned().collect() }
+    }
+
+    pub(crate) async fn call(&self, visit: Visit, tool: &str, args: Value) -> Result<CallView, ApiError> {
+        let tools = self.appliance.tools.clone();
+        let (name, trace_id) = (tool.to_owned(), visit.trace.clone());
+        let context = CallContext { caller: visit.caller, trace: visit.trace };
+        let called = self.act(async move { tools.call(&name, args, &context).await }).await?;
+        match called.status {
+            CallStatus::Done => Ok(CallView {
+                tool: tool.to_owned(),
+                status: CallStatus::Done,
+                result: called.result,
+                took_us: u64::try_from(called.took.as_micros()).unwrap_or(u64::MAX),
+                trace_id,
+            }),
+            CallStatus::Refused { code, reason } => Err(ApiError::new(refusal_status(&code), code, reason)),
+            CallStatus::Failed { reason } => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", reason)),
+        }
+    }
+
+    /// Makes the voice loop listen, as by its button.
+    pub(crate) fn listen(&self) -> Result<(), ApiError> {
+        let none = || {
+            let message = "this appliance has no microphone: type the request instead";
+            ApiError::new(StatusCode::CONFLICT, "no_microphone", message)
+        };
+        let microphone = self.microphone.as_ref().ok_or_else(none)?;
+        microphone.listen().map_err(|why| ApiError::new(StatusCode::CONFLICT, "not_listening", why))
+    }
+
+    /// Runs what acts to its end, whether or not its client waits for it.
+    async fn act<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
+        let place = self.actions.clone().try_acquire_owned();
+        let place =
+            place.map_err(|_| ApiError::busy("too many requests are being worked on: try again in a second"))?;
+        let task = tokio::spawn(async move {
+            let outcome = work.await;
+            drop(place);
+            outcome
+        });
+        task.await.map_err(|error| {
+            log::error!("a request could not be worked on: {error}");
+            ApiError::internal("the request could not be worked on: the log says why")
+        })
+    }
+
+    /// Reads the store where waiting for the disk holds nobody up.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let store = self.appliance.store.clone();
+        match tokio::task::spawn_blocking(move || work(&store)).await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "store", error.to_string())),
+            Err(error) => Err(ApiError::internal(format!("the store could not be read: {error}"))),
+        }
+    }
+}
+
+/// The HTTP status that says the same as a refusal of the tool runtime.
+fn refusal_status(code: &str) -> StatusCode {
+    match code {
+        "unknown_tool" => StatusCode::NOT_FOUND,
+        "bad_arguments" => StatusCode::BAD_REQUEST,
+        "role" => StatusCode::FORBIDDEN,
+        "rate" => StatusCode::TOO_MANY_REQUESTS,
+        "not_recorded" => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::CONFLICT,
+    }
+}
+
+/// A place in the journal as it stands in a URL.
+pub(crate) fn parse_position(text: &str) -> Option<Position> {
+    let (epoch, seq) = text.split_once(':')?;
+    Some(Position { epoch: epoch.parse().ok()?, seq: seq.parse().ok()? })
+}

@@ -1,0 +1,60 @@
+//! The form of the answers that are not already a noun of the appliance.
+
+use serde::Serialize;
+use serde_json::Value;
+use victus_agent::appliance::Status;
+use victus_agent::entities::EntityView;
+use victus_agent::event::{Event, TraceId};
+use victus_agent::tool::{CallStatus, ToolSpec};
+use victus_agent::turn::{Turn, TurnId};
+
+/// `GET /api/v1/status`.
+#[derive(Debug, Serialize)]
+pub(crate) struct StatusView {
+    #[serde(flatten)]
+    pub(crate) status: Status,
+    /// The end of the journal, as `epoch:seq`.
+    pub(crate) last: String,
+    /// Whether `POST /api/v1/listen` can work.
+    pub(crate) push_to_talk: bool,
+}
+
+/// `GET /api/v1/entities`.
+#[derive(Debug, Serialize)]
+pub(crate) struct EntitiesView {
+    pub(crate) entities: Vec<EntityView>,
+}
+
+/// `GET /api/v1/turns`, newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct TurnsView {
+    pub(crate) turns: Vec<Turn>,
+    /// What to give as `before` for the next older ones; none at the end.
+    pub(crate) next: Option<TurnId>,
+}
+
+/// `GET /api/v1/events`, oldest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct EventsView {
+    pub(crate) events: Vec<Event>,
+    /// What to give as `after` for what follows.
+    pub(crate) last: String,
+    /// Whether something follows already.
+    pub(crate) more: bool,
+}
+
+/// `GET /api/v1/tools`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ToolsView {
+    pub(crate) tools: Vec<ToolSpec>,
+}
+
+/// `POST /api/v1/tools/{name}`, where it was done.
+#[derive(Debug, Serialize)]
+pub(crate) struct CallView {
+    pub(crate) tool: String,
+    pub(crate) status: CallStatus,
+    pub(crate) result: Value,
+    pub(crate) took_us: u64,
+    pub(crate) trace_id: TraceId,
+}

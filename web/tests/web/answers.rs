@@ -1,0 +1,181 @@
+//! What each path answers, and in which form.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+use victus_agent::health::LoopState;
+use victus_hw::points::PointValue;
+use victus_web::{Limits, Microphone};
+
+use crate::bench::Bench;
+use crate::client::Answer;
+
+/// The form of an answer: each value by its type, lists by the form of their first element.
+fn form(value: &Value) -> Value {
+    match value {
+        Value::Null => json!("null"),
+        Value::Bool(_) => json!("bool"),
+        Value::Number(_) => json!("number"),
+        Value::String(_) => json!("string"),
+        Value::Array(items) => Value::Array(items.first().map(form).into_iter().collect()),
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), form(value))).collect(),
+    }
+}
+
+fn golden(name: &str) -> Value {
+    let all: Value = serde_json::from_str(include_str!("forms.json")).unwrap();
+    all[name].clone()
+}
+
+#[track_caller]
+fn assert_form(name: &str, answer: &Answer) {
+    assert_eq!(answer.status, 200, "{name}: {:?}", answer.body);
+    let found = form(&answer.json());
+    let expected = golden(name);
+    assert_eq!(found, expected, "{name}: found {}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+#[tokio::test]
+async fn every_answer_has_its_form() {
+    let bench = Bench::start().await;
+    bench.appliance.health.register("points", true);
+    bench.appliance.health.set("voice", LoopState::Degraded("no microphone".to_owned()));
+    for door in [bench.network(), bench.control()] {
+        let turn = door.post("/api/v1/ask", r#"{"text":"turn on the extraction fan","conversation":"bench"}"#).await;
+        assert_form("turn", &turn);
+        let id = turn.json()["turn"].as_str().unwrap().to_owned();
+        assert_form("turn", &door.get(&format!("/api/v1/turns/{id}")).await);
+        assert_form("call", &door.post("/api/v1/tools/entity.turn_off", r#"{"entity":"fan.extraction_fan"}"#).await);
+        assert_form("health", &door.get("/health").await);
+        assert_form("ready", &door.get("/ready").await);
+        assert_form("status", &door.get("/api/v1/status").await);
+        assert_form("entities", &door.get("/api/v1/entities").await);
+        assert_form("entity", &door.get("/api/v1/entities/fan.extraction_fan").await);
+        assert_form("turns", &door.get("/api/v1/turns?limit=1").await);
+        assert_form("events", &door.get("/api/v1/events?after=0:0&limit=1").await);
+        assert_form("tools", &door.get("/api/v1/tools").await);
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_typed_request_switches_the_line_and_is_found_again() {
+    let bench = Bench::start().await;
+    let door = bench.network();
+    let turn = door.post("/api/v1/ask", r#"{"text":"  Turn on the extraction fan "}"#).await.json();
+    assert_eq!(turn["outcome"], "done", "{turn}");
+    assert_eq!(turn["caller"], json!({"source": "panel", "role": "operator"}));
+    let state = bench.appliance.entities.points().state("fan.extraction_fan").unwrap();
+    assert_eq!(state.value, Some(PointValue::Switch(true)));
+    let entity = door.get("/api/v1/entities/fan.extraction_fan").await.json();
+    assert_eq!(entity["value"], true);
+    let found = door.get("/api/v1/turns").await.json();
+    assert_eq!(found["turns"][0], turn);
+    assert_eq!(found["next"], Value::Null);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn the_control_socket_is_the_command_line_and_the_id_of_a_request_is_its_trace() {
+    let bench = Bench::start().await;
+    let answer = bench.control().post("/api/v1/ask", r#"{"text":"what can I do"}"#).await;
+    let turn = answer.json();
+    assert_eq!(turn["caller"], json!({"source": "cli", "role": "admin"}));
+    assert_eq!(turn["trace_id"], answer.headers["x-request-id"].to_str().unwrap());
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_request_that_nobody_understands_is_a_turn_all_the_same() {
+    let bench = Bench::start().await;
+    let answer = bench.network().post("/api/v1/ask", r#"{"text":"colourless green ideas"}"#).await;
+    assert_eq!(answer.status, 200);
+    let turn = answer.json();
+    assert_eq!(turn["outcome"], "not_understood");
+    assert!(!turn["reply"].as_str().unwrap().is_empty());
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn turns_and_events_are_read_page_by_page() {
+    let bench = Bench::start().await;
+    let door = bench.network();
+    for _ in 0..5 {
+        door.post("/api/v1/ask", r#"{"text":"what can I do"}"#).await;
+    }
+    let mut turns = Vec::new();
+    let mut path = "/api/v1/turns?limit=2".to_owned();
+    loop {
+        let page = door.get(&path).await.json();
+        turns.extend(page["turns"].as_array().unwrap().iter().map(|turn| turn["turn"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/turns?limit=2&before={next}");
+    }
+    assert_eq!(turns.len(), 5);
+    assert!(turns.is_sorted_by(|newer, older| newer > older), "{turns:?}");
+
+    let whole = door.get("/api/v1/events?after=0:0&limit=500").await.json();
+    let (mut events, mut after) = (Vec::new(), "0:0".to_owned());
+    loop {
+        let page = door.get(&format!("/api/v1/events?after={}&limit=3", after.replace(':', "%3A"))).await.json();
+        events.extend(page["events"].as_array().unwrap().iter().cloned());
+        after = page["last"].as_str().unwrap().to_owned();
+        if page["more"] == false {
+            break;
+        }
+    }
+    assert_eq!(Value::Array(events), whole["events"]);
+    assert_eq!(after, bench.appliance.store.journal().last().to_string());
+    let latest = door.get("/api/v1/events?limit=2").await.json();
+    let all = whole["events"].as_array().unwrap();
+    assert_eq!(latest["events"].as_array().unwrap()[..], all[all.len() - 2..], "the latest, oldest first");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn readiness_follows_the_required_loops() {
+    let bench = Bench::start().await;
+    bench.appliance.health.register("points", true);
+    assert_eq!(bench.network().get("/ready").await.status, 200);
+    bench.appliance.health.set("voice", LoopState::Down("no microphone".to_owned()));
+    assert_eq!(bench.network().get("/ready").await.status, 200, "voice is not required");
+    bench.appliance.health.set("points", LoopState::Down("the lines are gone".to_owned()));
+    let (status, code, why) = bench.network().get("/ready").await.error();
+    assert_eq!((status, code.as_str()), (503, "not_ready"));
+    assert!(why.contains("the lines are gone"), "{why}");
+    assert_eq!(bench.network().get("/health").await.status, 200, "alive all the same");
+    bench.end().await;
+}
+
+struct Button {
+    pressed: AtomicUsize,
+}
+
+impl Microphone for Button {
+    fn listen(&self) -> Result<(), String> {
+        match self.pressed.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(()),
+            _ => Err("The appliance is listening already.".to_owned()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn push_to_talk_is_offered_only_with_a_microphone() {
+    let without = Bench::start().await;
+    assert_eq!(without.network().get("/api/v1/status").await.json()["push_to_talk"], false);
+    let (status, code, _) = without.network().post("/api/v1/listen", "").await.error();
+    assert_eq!((status, code.as_str()), (409, "no_microphone"));
+    without.end().await;
+
+    let button = Arc::new(Button { pressed: AtomicUsize::new(0) });
+    let with = Bench::with(Limits::default(), Some(button.clone())).await;
+    assert_eq!(with.network().get("/api/v1/status").await.json()["push_to_talk"], true);
+    assert_eq!(with.network().send("POST", "/api/v1/listen", &[], "").await.status, 202);
+    let (status, code, message) = with.network().post("/api/v1/listen", "").await.error();
+    assert_eq!((status, code.as_str()), (409, "not_listening"));
+    assert_eq!(message, "The appliance is listening already.");
+    assert_eq!(button.pressed.load(Ordering::SeqCst), 2);
+    with.end().await;
+}
