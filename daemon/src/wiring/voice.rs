@@ -1,0 +1,269 @@
+//! The voice of the appliance: recogniser, orchestrator, synthesiser and sound devices, joined to one voice loop.
+//!
+//! Owns the adapters between the voice loop's ports and what stands behind them, and nothing of their work.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use victus_agent::appliance::Appliance;
+use victus_agent::event::EventKind;
+use victus_agent::intents::{Sentences, speech as speech_grammar};
+use victus_agent::language::vocabulary;
+use victus_agent::orchestrator::Request;
+use victus_agent::recognise::probe::ProbeCommand;
+use victus_agent::recognise::{self, Choice, Recogniser, RecogniserConfig};
+use victus_agent::speech::Synthesiser;
+use victus_agent::speech::espeak::Espeak;
+use victus_agent::tool::{CallStatus, Caller};
+use victus_agent::turn::{Outcome, Turn};
+use victus_agent::voice::VoiceState;
+use victus_agent::voice::event::{VoiceEvent, VoiceEventKind};
+use victus_agent::voice::health::VoiceHealth;
+use victus_agent::voice::ports::{
+    Heard, Meaning, Replier, Reply, Speech, SpeechRecogniser, Step, Understood, VoiceObserver,
+};
+use victus_hw::clock::Clock;
+
+use crate::config::{Config, Recognizer};
+
+/// Where the package `espeak-ng` puts its program.
+const ESPEAK: &str = "/usr/bin/espeak-ng";
+
+/// How many voice events may wait for the journal; more are dropped, counted and logged.
+const WAITING_EVENTS: usize = 256;
+
+/// What a recogniser needs to know.
+pub struct Hearing<'a> {
+    /// The configuration.
+    pub config: &'a Config,
+    /// The sentences that may be said.
+    pub sentences: &'a Sentences,
+    /// Where whisper models lie.
+    pub models: &'a Path,
+    /// A folder for generated files.
+    pub work: PathBuf,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Opens the recogniser of the configuration for what this appliance can be asked.
+///
+/// # Errors
+/// There is none for the language, or it is broken; the sentence says what to do.
+pub fn open_recogniser(
+    appliance: &Appliance,
+    hearing: &Hearing<'_>,
+) -> Result<Box<dyn SpeechRecogniser>, recognise::RecogniseError> {
+    let (grammar, problems) =
+        speech_grammar::grammar(hearing.sentences, &vocabulary(appliance.entities.iter().map(AsRef::as_ref)));
+    for problem in problems {
+        log::warn!("a sentence can't be heard: {problem}");
+    }
+    let voice = &hearing.config.voice;
+    let spoken = appliance
+        .entities
+        .iter()
+        .flat_map(|entity| entity.spoken.clone())
+        .collect::<std::collections::BTreeMap<String, Vec<String>>>();
+    let config = RecogniserConfig {
+        recognizer: match voice.recognizer {
+            Recognizer::Auto => Choice::Auto,
+            Recognizer::PocketSphinx => Choice::PocketSphinx,
+            Recognizer::Whisper => Choice::Whisper,
+        },
+        language: hearing.config.device.language.clone(),
+        models_dir: hearing.models.to_owned(),
+        whisper_model: voice.whisper_model.clone(),
+        threads: None,
+        pocketsphinx_model: PathBuf::from(recognise::DEFAULT_POCKETSPHINX_MODEL),
+        work_dir: hearing.work.clone(),
+        spoken,
+        espeak: Some(PathBuf::from(ESPEAK)).filter(|program| program.exists()),
+        probe: ProbeCommand::this_program()?,
+    };
+    let opened = recognise::open(&config, &grammar, Arc::clone(&hearing.clock))?;
+    for problem in opened.problems {
+        log::warn!("left out of what can be heard: {problem}");
+    }
+    log::info!("{} recognises speech", opened.recogniser.name());
+    Ok(Box::new(Ears(opened.recogniser)))
+}
+
+/// The synthesiser of the configuration; none, and logged, where it is not installed.
+pub fn open_synthesiser(config: &Config) -> Option<Box<dyn Synthesiser>> {
+    let espeak = match &config.voice.speech.voice {
+        Some(voice) => Espeak::new(voice),
+        None => Espeak::for_language(&config.device.language),
+    };
+    if espeak.is_installed() {
+        return Some(Box::new(espeak));
+    }
+    log::warn!("espeak-ng is not installed: replies are shown and not spoken (apt install espeak-ng)");
+    None
+}
+
+/// A recogniser as the voice loop wants it.
+struct Ears(Box<dyn Recogniser>);
+
+impl SpeechRecogniser for Ears {
+    fn start(&mut self) -> Result<(), String> {
+        self.0.start().map_err(|error| error.to_string())
+    }
+
+    fn feed(&mut self, samples: &[i16]) -> Result<(), String> {
+        self.0.feed(samples).map_err(|error| error.to_string())
+    }
+
+    fn partial(&mut self) -> Option<String> {
+        self.0.partial()
+    }
+
+    fn finish(&mut self) -> Result<Understood, String> {
+        let transcript = self.0.finish().map_err(|error| error.to_string())?;
+        Ok(Understood { text: transcript.text, confidence: transcript.confidence })
+    }
+}
+
+/// Stands in for a recogniser that could not be opened: every request is answered with the reason.
+pub struct Deaf(pub String);
+
+impl SpeechRecogniser for Deaf {
+    fn start(&mut self) -> Result<(), String> {
+        Err(self.0.clone())
+    }
+
+    fn feed(&mut self, _samples: &[i16]) -> Result<(), String> {
+        Err(self.0.clone())
+    }
+
+    fn partial(&mut self) -> Option<String> {
+        None
+    }
+
+    fn finish(&mut self) -> Result<Understood, String> {
+        Err(self.0.clone())
+    }
+}
+
+/// Hands what was heard to the orchestrator, and its reply to the synthesiser.
+pub struct Answers {
+    /// The appliance that answers.
+    pub appliance: Arc<Appliance>,
+    /// Where its turns run.
+    pub runtime: Handle,
+    /// What speaks; without it, replies are shown and not spoken.
+    pub synthesiser: Option<Box<dyn Synthesiser>>,
+}
+
+impl Replier for Answers {
+    fn request(&mut self, heard: Heard) -> Reply {
+        if heard.text.is_empty() {
+            let text = self.appliance.orchestrator.language().phrase("not_heard", &[]);
+            let speech = spoken(self.synthesiser.as_deref_mut(), &text);
+            return Reply { meaning: None, steps: Vec::new(), speech, keep_listening: false };
+        }
+        let request = Request {
+            confidence: heard.confidence,
+            recognised_in: Some(heard.recognised.saturating_since(heard.speech_ended)),
+            ..Request::typed(&heard.text, Caller::voice())
+        };
+        let turn = self.runtime.block_on(self.appliance.orchestrator.ask(request));
+        let speech = spoken(self.synthesiser.as_deref_mut(), &turn.reply);
+        answer(turn, speech)
+    }
+}
+
+fn answer(turn: Turn, speech: Speech) -> Reply {
+    let keep_listening = turn.outcome == Outcome::Asked;
+    let steps = turn.steps.into_iter().map(|step| Step {
+        tool: step.step.tool,
+        args: step.step.args,
+        outcome: match step.status {
+            CallStatus::Done => "done",
+            CallStatus::Refused { .. } => "refused",
+            CallStatus::Failed { .. } => "failed",
+        }
+        .to_owned(),
+    });
+    let steps = steps.collect();
+    let slots = turn.slots.into_iter().collect();
+    Reply { meaning: turn.intent.map(|intent| Meaning { intent, slots }), steps, speech, keep_listening }
+}
+
+/// The sound of a text; silence where it cannot be made.
+pub fn spoken(synthesiser: Option<&mut (dyn Synthesiser + 'static)>, text: &str) -> Speech {
+    let silent = || Speech { text: text.to_owned(), samples: Arc::from([]), rate: victus_hw::audio::SAMPLE_RATE };
+    let Some(synthesiser) = synthesiser else { return silent() };
+    match synthesiser.synthesise(text) {
+        Ok(sound) => Speech { text: text.to_owned(), samples: sound.samples.into(), rate: sound.rate },
+        Err(error) => {
+            log::warn!("a reply is shown and not spoken: {error}");
+            silent()
+        }
+    }
+}
+
+/// Told of every voice event, in the voice thread.
+pub type OnVoiceEvent = Box<dyn Fn(&VoiceEvent) + Send>;
+
+/// Told of the health of the voice loop.
+pub type OnVoiceHealth = Box<dyn Fn(&VoiceHealth) + Send>;
+
+/// Passes what the voice loop tells to the journal.
+pub struct VoiceJournal {
+    events: mpsc::Sender<VoiceEvent>,
+    on_event: Option<OnVoiceEvent>,
+    on_health: OnVoiceHealth,
+}
+
+impl VoiceJournal {
+    /// An observer, and where its events come out for [`record`].
+    pub fn new(on_event: Option<OnVoiceEvent>, on_health: OnVoiceHealth) -> (Self, mpsc::Receiver<VoiceEvent>) {
+        let (events, waiting) = mpsc::channel(WAITING_EVENTS);
+        (Self { events, on_event, on_health }, waiting)
+    }
+}
+
+impl VoiceObserver for VoiceJournal {
+    fn event(&mut self, event: VoiceEvent) {
+        if let Some(on_event) = &self.on_event {
+            on_event(&event);
+        }
+        // A partial is a signal: never stored.
+        let stored = !matches!(event.what, VoiceEventKind::Partial { .. });
+        if stored && self.events.try_send(event).is_err() {
+            log::warn!("a voice event was dropped: the journal is slower than the voice");
+        }
+    }
+
+    fn state(&mut self, state: VoiceState) {
+        log::debug!("voice: {state:?}");
+    }
+
+    fn health(&mut self, health: VoiceHealth) {
+        (self.on_health)(&health);
+    }
+}
+
+/// Brings voice events into the journal until the voice loop is gone.
+pub async fn record(appliance: Arc<Appliance>, mut waiting: mpsc::Receiver<VoiceEvent>) {
+    while let Some(event) = waiting.recv().await {
+        appliance.store.journal().append(None, journal_event(&event)).await;
+    }
+}
+
+fn journal_event(event: &VoiceEvent) -> EventKind {
+    let (stage, text) = match &event.what {
+        VoiceEventKind::Wake { .. } => ("wake", None),
+        VoiceEventKind::SpeechStart => ("speech_start", None),
+        VoiceEventKind::Partial { text } => ("partial", Some(text.clone())),
+        VoiceEventKind::Endpoint { .. } => ("endpoint", None),
+        VoiceEventKind::Transcript { text, .. } => ("transcript", Some(text.clone())),
+        VoiceEventKind::Intent { intent, .. } => ("intent", Some(intent.clone())),
+        VoiceEventKind::Action { tool, outcome, .. } => ("action", Some(format!("{tool}: {outcome}"))),
+        VoiceEventKind::Reply { text } => ("reply", Some(text.clone())),
+    };
+    EventKind::Voice { stage: stage.to_owned(), at_ms: event.at_ms, text }
+}
