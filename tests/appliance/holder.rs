@@ -1,0 +1,54 @@
+//! `victus-safe` beside a daemon that is killed: the lines go into their safe state, against their pull, and stay there.
+
+use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+use victus_hw::gpio::{Level, SimulatedGpio};
+use victus_tests::daemon::{Daemon, simulated_lines};
+use victus_tests::{eventually, program};
+
+/// A holder, ended with the test.
+struct Holder(Child);
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let _ended = self.0.kill();
+        let _reaped = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_leaves_every_line_held_in_its_safe_state_against_its_pull() {
+    let mut daemon = Daemon::start("").await;
+    daemon.kill();
+    // The fan's line is pulled high, which is on: a line that nobody holds would run the fan.
+    let gpio = SimulatedGpio::open(&simulated_lines(&daemon.state())).unwrap();
+    let holder = Command::new(program("victus-safe"))
+        .arg("--socket")
+        .arg(daemon.state().join("safe.sock"))
+        .arg("--simulate")
+        .arg(simulated_lines(&daemon.state()))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("victus-safe starts");
+    let _holder = Holder(holder);
+    eventually("the holder to listen", || {
+        let there = daemon.state().join("safe.sock").exists();
+        async move { there.then_some(()) }
+    })
+    .await;
+    for round in 0..3 {
+        daemon.resume().await;
+        gpio.add_line(&"GPIO17".into(), Level::High).unwrap();
+        let turn = daemon.ask("turn on the extraction fan").await;
+        assert_eq!(turn["outcome"], "done", "round {round}: {turn}");
+        assert_eq!(daemon.value("fan.extraction_fan").await, json!(true));
+        daemon.kill();
+        eventually("the line to be held low", || {
+            let held = daemon.line("GPIO17") == "low" && gpio.holder(&"GPIO17".into()).unwrap().is_some();
+            async move { held.then_some(()) }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,10 @@
+//! The whole appliance, from outside: real daemon, real broker, real recogniser, real browser.
+
+mod bad_input;
+mod crashes;
+mod demo;
+mod fleet;
+mod holder;
+mod panel;
+mod recordings;
+mod shutdown;
