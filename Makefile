@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-JUNIT := $(or $(CARGO_TARGET_DIR),target)/nextest/default/junit.xml
+JUNIT := target/nextest/default/junit.xml
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
 
 .PHONY: help
@@ -23,7 +23,6 @@ test: deps-test lint doc deny ## Run every check and test; ends with the count o
 	cargo build --workspace --bins
 	@rm -f "$(JUNIT)"
 	cargo nextest run --workspace --no-fail-fast
-	cargo test --workspace --doc --quiet
 	@packaging/skipped "$(JUNIT)"
 
 .PHONY: deps-test

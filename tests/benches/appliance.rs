@@ -4,8 +4,6 @@
 //! time at rest, size of the programs. Prints a line `figure NAME VALUE UNIT` for each figure, and `skipped: why` for what
 //! can't be measured here. Devices are simulated, recordings run at the pace of speech, and everything else is real.
 
-#![allow(clippy::disallowed_methods, reason = "a benchmark reads the machine's own clock: that is what it is for")]
-
 #[path = "../../agent/tests/shared/figures.rs"]
 mod figures;
 #[path = "appliance/measured.rs"]

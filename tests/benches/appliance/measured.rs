@@ -4,12 +4,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use victus_daemon::client::Client;
+use victus_hw::clock::{Clock as _, Monotonic, SystemClock};
 use victus_tests::{free_port, program};
 
 /// How often a condition is looked at.
@@ -61,7 +62,8 @@ pub(crate) struct Measured {
     folder: TempDir,
     child: Child,
     runtime: Runtime,
-    begun: Instant,
+    clock: SystemClock,
+    begun: Monotonic,
     ready_after: Duration,
 }
 
@@ -81,9 +83,10 @@ impl Measured {
             command.env("VICTUS_MODELS", models);
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let begun = Instant::now();
+        let clock = SystemClock::new(0);
+        let begun = clock.monotonic();
         let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("victusd starts");
-        let mut measured = Self { folder, child, runtime, begun, ready_after: Duration::ZERO };
+        let mut measured = Self { folder, child, runtime, clock, begun, ready_after: Duration::ZERO };
         measured.ready_after = measured.wait_for("it to be ready", || measured.ask("/ready").map(drop));
         measured
     }
@@ -147,11 +150,12 @@ impl Measured {
 
     /// Waits for `probe`; how long after the start of the process it came.
     fn wait_for(&self, what: &str, mut probe: impl FnMut() -> Option<()>) -> Duration {
+        let passed = || self.clock.monotonic().saturating_since(self.begun);
         while probe().is_none() {
-            assert!(self.begun.elapsed() < PATIENCE, "waited in vain for {what}:\n{}", self.log());
+            assert!(passed() < PATIENCE, "waited in vain for {what}:\n{}", self.log());
             std::thread::sleep(POLL);
         }
-        self.begun.elapsed()
+        passed()
     }
 
     fn state(&self) -> PathBuf {
