@@ -60,6 +60,7 @@ pub async fn run(spoken: u8) -> Result<(), Failure> {
         Err(failure) => Err(failure),
     };
     demo.running.stop("the demo ended").await;
+    demo.follower.end().await;
     typed
 }
 

@@ -19,9 +19,10 @@ const PAGE: usize = 100;
 /// How long the screen may lag behind the journal before whoever waits goes on.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Follows the journal until it is dropped.
+/// Follows the journal until it is told to end.
 pub(super) struct Follower {
     shown: watch::Receiver<Position>,
+    ending: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
@@ -32,6 +33,7 @@ impl Follower {
         let mut told = journal.watch();
         let first = journal.last();
         let (report, shown) = watch::channel(first);
+        let (ending, mut ends) = watch::channel(false);
         let task = tokio::spawn(async move {
             let mut story = Story { appliance, screen, turns: 0, changes: Vec::new() };
             let mut last = first;
@@ -44,12 +46,26 @@ impl Follower {
                 }
                 // Nobody waits when the demo is over.
                 let _nobody_waits = report.send(last);
-                if none && told.changed().await.is_err() {
+                if none && *ends.borrow() {
                     return;
+                }
+                if none {
+                    tokio::select! {
+                        _told = told.changed() => {}
+                        _ends = ends.changed() => {}
+                    }
                 }
             }
         });
-        Self { shown, task }
+        Self { shown, ending, task }
+    }
+
+    /// Shows what is left and lets go of the appliance: a line that is let go of later would miss the demo's folder.
+    pub(super) async fn end(mut self) {
+        self.ending.send_replace(true);
+        if tokio::time::timeout(PATIENCE, &mut self.task).await.is_err() {
+            log::error!("the demo's screen did not end");
+        }
     }
 
     /// Waits until the event at `position` was shown, within reason.
