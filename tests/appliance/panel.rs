@@ -10,6 +10,9 @@ use victus_tests::eventually;
 /// The card of the extraction fan.
 const FAN: &str = ".card:has(#set-fan\\.extraction_fan)";
 
+/// The same, when what was asked of it has been answered; until then it takes no click.
+const FAN_AT_REST: &str = ".card:not(.busy):has(#set-fan\\.extraction_fan)";
+
 /// Its switch.
 const FAN_SWITCH: &str = "#set-fan\\.extraction_fan";
 
@@ -91,7 +94,7 @@ async fn panel_switches_the_line() {
     let Some((daemon, browser)) = opened().await else { return };
     for (level, state) in [("high", "On"), ("low", "Off")] {
         browser.click(FAN_SWITCH).await;
-        browser.shows(&format!("{FAN} .state"), state).await;
+        browser.shows(&format!("{FAN_AT_REST} .state"), state).await;
         assert_eq!(daemon.line("GPIO17"), level);
     }
     // Wired the other way round: open is low.

@@ -13,6 +13,7 @@ const TURNING = new Set(["fan"]);
 export class Entities {
   #clock;
   #cards = new Map();
+  #layout = "";
 
   constructor(clock) {
     this.#clock = clock;
@@ -32,6 +33,14 @@ export class Entities {
 
   /** Shows these entities and no others. */
   show(entities) {
+    const layout = JSON.stringify(entities.map(({ value, available, since_mono_ms, ...fixed }) => fixed));
+    if (layout === this.#layout) {
+      // The cards stay: whoever is pressing one must not lose it.
+      for (const entity of entities) this.#cards.get(entity.id).take(entity);
+      this.tick();
+      return;
+    }
+    this.#layout = layout;
     const focused = document.activeElement?.id;
     this.#cards.clear();
     const areas = new Map();
@@ -141,6 +150,12 @@ class Card {
       this.note.textContent = this.named(error.message);
     }
     this.busy = false;
+    this.draw();
+  }
+
+  /** Takes on the same entity as it is now. */
+  take(entity) {
+    this.entity = entity;
     this.draw();
   }
 
