@@ -54,7 +54,9 @@ export function valueWord(value, entity) {
   if (value === null || value === undefined) return "unknown";
   if (typeof value === "boolean") return (PAIRS[entity?.kind] ?? ["off", "on"])[value ? 1 : 0];
   const rounded = Number.parseFloat(value.toPrecision(6)).toString();
-  return entity?.unit ? `${rounded} ${entity.unit}` : rounded;
+  // What can be set to a number is set from 0 to 100.
+  const unit = entity?.unit ?? (entity?.writable ? "%" : null);
+  return unit ? `${rounded} ${unit}` : rounded;
 }
 
 const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
