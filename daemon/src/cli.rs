@@ -17,7 +17,7 @@ use self::output::Failure;
 
 /// Hands-free appliance for places where people work with their hands.
 #[derive(Debug, Parser)]
-#[command(name = "victus", version, about, arg_required_else_help = true)]
+#[command(name = "victus", version, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]
     pub(crate) place: Place,
