@@ -14,12 +14,8 @@ use super::matcher::{NamedEntity, Vocabulary, normalise};
 use super::sentences::{Block, ListKind, ListValue, Problem, Sentences, VOCABULARY_LISTS, admits};
 use super::template::{self, Expression};
 use super::{Origin, spoken};
-use crate::recognise::grammar::{Expansion, GrammarRule, SpeechGrammar};
+use crate::recognise::grammar::{Expansion, GrammarRule, POLITENESS, SpeechGrammar};
 use std::collections::{BTreeMap, HashMap};
-
-/// The rule that holds the skip words ("please"). Sentences don't refer to it: a recogniser may put it before and after
-/// all of them at once.
-pub const POLITENESS: &str = "politeness";
 
 /// The grammar of everything that the sentences can hear, and what was left out of it because it could not be written out.
 ///
