@@ -7,6 +7,7 @@
 //! from (`recognise`).
 
 mod builtin;
+pub mod fixtures;
 pub mod lint;
 pub mod matcher;
 pub mod responses;

@@ -1,11 +1,13 @@
-//! `victus intents`: looking into the sentences.
+//! `victus intents`: looking into the sentences, and matching with any pack of them.
 
+use std::io::BufRead;
 use std::path::PathBuf;
 
-use clap::Subcommand;
-use serde_json::json;
-use victus_agent::intents::matcher::Explanation;
-use victus_agent::intents::{Matcher, Sentences, lint};
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use victus_agent::intents::matcher::{Context, Explanation};
+use victus_agent::intents::{Matcher, Problem, Sentences, Vocabulary, fixtures, lint};
 use victus_agent::language::vocabulary;
 
 use super::Place;
@@ -14,16 +16,57 @@ use super::output::{self, Failure};
 use crate::daemon::DEFAULT_STATE;
 use crate::wiring::{devices, load_sentences};
 
+/// The longest line of a request that is read, in bytes.
+const MAX_LINE_BYTES: usize = 256 << 10;
+
+/// Which sentences and names: this appliance's, or those of a pack.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Pack {
+    /// A folder of sentence files; without one, the sentences of this appliance
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sentences: Option<PathBuf>,
+    /// A file with the names of entities, areas and floors; without one, those of this appliance
+    #[arg(long, value_name = "FILE")]
+    pub(crate) fixtures: Option<PathBuf>,
+}
+
+impl Pack {
+    /// The sentences and names, and what is wrong with the sentences of a folder.
+    ///
+    /// # Errors
+    /// The fixtures file or the configuration can't be used.
+    pub(crate) fn read(&self, place: &Place) -> Result<(Sentences, Vocabulary, Vec<Problem>), Failure> {
+        let config = || {
+            let state = place.state.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_STATE));
+            load(place, &state)
+        };
+        let names = match &self.fixtures {
+            Some(file) => fixtures::read(file).map_err(|error| Failure::Usage(error.to_string()))?,
+            None => vocabulary(&devices::entities(&config()?)),
+        };
+        let (sentences, problems) = match &self.sentences {
+            Some(folder) if !folder.is_dir() => {
+                return Err(Failure::Usage(format!("{}: this is no folder of sentence files", folder.display())));
+            }
+            Some(folder) => Sentences::from_folder(folder),
+            None => (load_sentences(&config()?), Vec::new()),
+        };
+        Ok((sentences, names, problems))
+    }
+}
+
 /// What to do with the sentences.
 #[derive(Debug, Subcommand)]
 pub(crate) enum IntentsCommand {
-    /// Name every fault of the sentences, with file and line
+    /// Name every fault of the sentences, with file, line and column
     Lint {
-        /// A folder of sentence files; without one, those of this appliance
-        folder: Option<PathBuf>,
+        #[command(flatten)]
+        pack: Pack,
     },
     /// Say sentences that are understood, as a recogniser would hand them over
     Sample {
+        #[command(flatten)]
+        pack: Pack,
         /// How many
         #[arg(long, default_value_t = 20)]
         count: usize,
@@ -33,51 +76,130 @@ pub(crate) enum IntentsCommand {
     },
     /// Tell what a text means and by which template, or how far each template went
     Explain {
+        #[command(flatten)]
+        pack: Pack,
         /// The text
         text: String,
+    },
+    /// Read JSON lines {"text", "context"} and answer each with {"intent", "slots"}
+    Match {
+        #[command(flatten)]
+        pack: Pack,
     },
 }
 
 /// Runs the command.
 pub(super) fn run(place: &Place, command: &IntentsCommand) -> Result<(), Failure> {
-    let state = place.state.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_STATE));
-    let config = load(place, &state)?;
-    let entities = devices::entities(&config);
-    let names = vocabulary(&entities);
     match command {
-        IntentsCommand::Lint { folder } => {
-            let (sentences, mut problems) = match folder {
-                Some(folder) => Sentences::from_folder(folder),
-                None => (load_sentences(&config), Vec::new()),
-            };
-            problems.extend(lint::lint(&sentences, &names));
-            for problem in &problems {
-                output::line(&problem.to_string())?;
-            }
-            match problems.len() {
-                0 => output::line(&format!("{} templates, no fault", sentences.template_count())),
-                count => Err(Failure::Failed(format!("{count} faults; the rest of the sentences works"))),
-            }
-        }
-        IntentsCommand::Sample { count, seed } => {
-            for sample in lint::sample(&load_sentences(&config), &names, *count, *seed) {
+        IntentsCommand::Lint { pack } => lint_pack(place, pack),
+        IntentsCommand::Sample { pack, count, seed } => {
+            let (sentences, names, _problems) = pack.read(place)?;
+            for sample in lint::sample(&sentences, &names, *count, *seed) {
                 if place.json {
-                    output::json(&json!({"text": sample.text, "intent": sample.intent}))?;
+                    let context = &sample.context;
+                    output::json(&json!({"text": sample.text, "context": context, "intent": sample.intent}))?;
                 } else {
                     output::line(&format!("{:<28} {}", sample.intent, sample.text))?;
                 }
             }
             Ok(())
         }
-        IntentsCommand::Explain { text } => {
-            let (matcher, _problems) = Matcher::compile(&load_sentences(&config), &names);
-            let explanation = matcher.explain(text, &Default::default());
+        IntentsCommand::Explain { pack, text } => {
+            let (sentences, names, _problems) = pack.read(place)?;
+            let (matcher, _problems) = Matcher::compile(&sentences, &names);
+            let explanation = matcher.explain(text, &Context::new());
             if place.json {
                 let value = serde_json::to_value(&explanation).map_err(|error| Failure::Failed(error.to_string()))?;
                 return output::json(&value);
             }
             explain(&explanation)
         }
+        IntentsCommand::Match { pack } => {
+            let (sentences, names, problems) = pack.read(place)?;
+            let (matcher, more) = Matcher::compile(&sentences, &names);
+            for problem in problems.iter().chain(&more) {
+                output::complain(&problem.to_string());
+            }
+            answer_lines(&matcher, std::io::stdin().lock())
+        }
+    }
+}
+
+fn lint_pack(place: &Place, pack: &Pack) -> Result<(), Failure> {
+    let (sentences, names, mut problems) = pack.read(place)?;
+    problems.extend(lint::lint(&sentences, &names));
+    for problem in &problems {
+        output::line(&problem.to_string())?;
+    }
+    match problems.len() {
+        0 => output::line(&format!("{} templates, no fault", sentences.template_count())),
+        count => Err(Failure::Failed(format!("{count} faults; the rest of the sentences works"))),
+    }
+}
+
+#[derive(Deserialize)]
+struct Question {
+    text: String,
+    #[serde(default)]
+    context: Context,
+}
+
+/// Answers each line; one that is no question is answered with why, and makes the command fail at its end.
+fn answer_lines(matcher: &Matcher, mut input: impl BufRead) -> Result<(), Failure> {
+    let mut wrong = 0;
+    let mut line = Vec::new();
+    for number in 1_u64.. {
+        line.clear();
+        let read = read_line(&mut input, &mut line).map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
+        if !read {
+            break;
+        }
+        let question = if line.len() > MAX_LINE_BYTES {
+            Err(format!("it is longer than {MAX_LINE_BYTES} bytes"))
+        } else {
+            serde_json::from_slice::<Question>(&line).map_err(|error| error.to_string())
+        };
+        let answer = match question {
+            Ok(question) => answer(matcher, &question),
+            Err(why) => {
+                wrong += 1;
+                json!({"intent": null, "error": format!("line {number} is no question {{\"text\", \"context\"}}: {why}")})
+            }
+        };
+        output::json(&answer)?;
+    }
+    if wrong == 0 { Ok(()) } else { Err(Failure::Usage(format!("{wrong} lines were no questions"))) }
+}
+
+/// Reads a line without its end, and no more of it than shows that it is too long; false at the end of the input.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<bool> {
+    let mut began = false;
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(began);
+        }
+        began = true;
+        let end = buffer.iter().position(|&byte| byte == b'\n');
+        let part = buffer.get(..end.unwrap_or(buffer.len())).unwrap_or_default();
+        let room = (MAX_LINE_BYTES + 1).saturating_sub(line.len());
+        line.extend_from_slice(part.get(..room).unwrap_or(part));
+        let used = end.map_or(buffer.len(), |end| end + 1);
+        input.consume(used);
+        if end.is_some() {
+            return Ok(true);
+        }
+    }
+}
+
+fn answer(matcher: &Matcher, question: &Question) -> Value {
+    let matches = matcher.matches_in(&question.text, &question.context);
+    match matches.best {
+        Some(best) => json!({"intent": best.intent, "slots": best.slots}),
+        None => match matches.gave_up {
+            Some(why) => json!({"intent": null, "error": why}),
+            None => json!({"intent": null}),
+        },
     }
 }
 

@@ -55,3 +55,9 @@ pub fn line(text: &str) -> Result<(), Failure> {
 pub fn json(value: &Value) -> Result<(), Failure> {
     line(&value.to_string())
 }
+
+/// Tells a person of something that went wrong and stops nothing, on the standard error.
+pub fn complain(text: &str) {
+    // Where nobody reads it, nobody can be told.
+    let _nobody_reads = writeln!(std::io::stderr().lock(), "{text}");
+}

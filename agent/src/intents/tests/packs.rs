@@ -6,34 +6,6 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 #[derive(Deserialize)]
-struct Fixtures {
-    #[serde(default)]
-    floors: Vec<Place>,
-    #[serde(default)]
-    areas: Vec<Place>,
-    #[serde(default)]
-    entities: Vec<Thing>,
-}
-
-#[derive(Deserialize)]
-struct Place {
-    name: String,
-    id: String,
-    #[serde(default)]
-    floor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Thing {
-    name: String,
-    id: String,
-    #[serde(default)]
-    area: Option<String>,
-    #[serde(default)]
-    attributes: Context,
-}
-
-#[derive(Deserialize)]
 struct Case {
     text: String,
     context: Context,
@@ -52,33 +24,6 @@ fn folder() -> Option<PathBuf> {
     assert!(std::env::var_os("VICTUS_REQUIRE_SHARED").is_none_or(|required| required != "1"), "{message}");
     println!("{message}");
     None
-}
-
-fn vocabulary(pack: &Path) -> Vocabulary {
-    let text = std::fs::read_to_string(pack.join("fixtures.yaml")).unwrap();
-    let fixtures: Fixtures = serde_saphyr::from_str(&text).unwrap();
-    let place = |places: &[Place], id: &str| places.iter().find(|place| place.id == id).map(|place| place.name.clone());
-    // A name that is a template stands for as many entities as there are ways to say it.
-    let texts = |name: &str| template::parse(name).ok().and_then(|name| name.texts()).unwrap_or_default();
-    let said = fixtures.entities.iter().flat_map(|thing| texts(&thing.name).into_iter().map(move |name| (name, thing)));
-    let entities = said.map(|(name, thing)| {
-        let area = fixtures.areas.iter().find(|place| Some(&place.id) == thing.area.as_ref());
-        NamedEntity {
-            id: thing.id.clone(),
-            names: vec![name.trim().to_owned()],
-            area: area.map(|area| area.name.clone()),
-            floor: area.and_then(|area| place(&fixtures.floors, area.floor.as_deref()?)),
-            kind: thing.id.split('.').next().unwrap().to_owned(),
-            context: thing.attributes.clone(),
-        }
-    });
-    let names = |places: &[Place]| places.iter().map(|place| place.name.clone()).collect();
-    Vocabulary {
-        entities: entities.collect(),
-        areas: names(&fixtures.areas),
-        floors: names(&fixtures.floors),
-        templates: true,
-    }
 }
 
 /// Whether a slot has the value that is expected; a list means any of its values.
@@ -108,7 +53,7 @@ fn packs_are_understood() {
     for pack in packs {
         let language = pack.file_name().unwrap().to_string_lossy().into_owned();
         let (sentences, problems) = Sentences::from_folder(&pack.join("sentences"));
-        let (matcher, more) = Matcher::compile(&sentences, &vocabulary(&pack));
+        let (matcher, more) = Matcher::compile(&sentences, &fixtures::read(&pack.join("fixtures.yaml")).unwrap());
         // The packs' replies are in Jinja, which is said once a file; everything else must be read.
         let faults: Vec<String> = problems
             .iter()
