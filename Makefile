@@ -46,7 +46,13 @@ deny: ## Bans, licences and sources of every dependency (deny.toml)
 
 .PHONY: bench-agent
 bench-agent: deps-bench ## Store, recognisers: figures of the agent
-	cargo bench --package victus-agent --bench '*'
+	cargo bench --package victus-agent --bench store --bench pocketsphinx --bench whisper
+
+.PHONY: bench-intents
+bench-intents: deps-bench ## Understanding: time and memory, beside the reference matcher on the same sentences
+	@test -x "$(TOOLS)/hassil/bin/python" || python3 -m venv "$(TOOLS)/hassil"
+	@"$(TOOLS)/hassil/bin/pip" install --quiet --disable-pip-version-check hassil==3.0.1
+	VICTUS_HASSIL="$$(realpath -s "$(TOOLS)")/hassil/bin/python" cargo bench --package victus-agent --bench intents
 
 .PHONY: bench-appliance
 bench-appliance: deps-bench ## Whole-appliance figures: speech to switched line, start, memory, size
@@ -63,7 +69,7 @@ bench-build: deps-bench ## How long the programs take to build from nothing
 
 .PHONY: deps-bench
 deps-bench:
-	@packaging/dependencies test
+	@packaging/dependencies bench
 
 .PHONY: test-long-demo
 test-long-demo: ## The demo ten times from nothing: every spoken request has to come out right

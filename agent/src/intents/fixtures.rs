@@ -105,9 +105,8 @@ pub fn read(path: &Path) -> Result<Vocabulary, FixturesError> {
     }
     let text = std::fs::read_to_string(path).map_err(file)?;
     let options = serde_saphyr::options! { with_snippet: false };
-    let document: Document = serde_saphyr::from_str_with_options(&text, options).map_err(|error| {
-        FixturesError::Form { path: path.to_owned(), message: error.without_snippet().to_string() }
-    })?;
+    let document: Document = serde_saphyr::from_str_with_options(&text, options)
+        .map_err(|error| FixturesError::Form { path: path.to_owned(), message: error.without_snippet().to_string() })?;
     vocabulary(path, &document)
 }
 
@@ -163,10 +162,14 @@ mod tests {
             "floors: [{name: Upstairs, id: u}]\nareas: [{name: Kitchen, id: k, floor: u}]\nentities:\n  - {name: \"[big] Lamp\", id: light.lamp, area: k, state: \"on\", attributes: {device_class: x}}\n",
         );
         let vocabulary = read(&path).unwrap();
-        let names: Vec<&str> = vocabulary.entities.iter().flat_map(|entity| &entity.names).map(String::as_str).collect();
+        let names: Vec<&str> =
+            vocabulary.entities.iter().flat_map(|entity| &entity.names).map(String::as_str).collect();
         assert_eq!(names, ["big Lamp", "Lamp"]);
         let lamp = &vocabulary.entities[0];
-        assert_eq!((lamp.kind.as_str(), lamp.area.as_deref(), lamp.floor.as_deref()), ("light", Some("Kitchen"), Some("Upstairs")));
+        assert_eq!(
+            (lamp.kind.as_str(), lamp.area.as_deref(), lamp.floor.as_deref()),
+            ("light", Some("Kitchen"), Some("Upstairs"))
+        );
         assert_eq!(lamp.context["device_class"], "x");
         assert_eq!((vocabulary.areas, vocabulary.floors), (vec!["Kitchen".to_owned()], vec!["Upstairs".to_owned()]));
     }

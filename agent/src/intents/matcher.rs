@@ -1,7 +1,8 @@
 //! The matcher: which intent a sentence means, with its slots.
 //!
-//! Owns the graph that templates and names are compiled into (`compile`, `graph`), the walk through it (`walk`), the order of
-//! what fits (`rank`) and the entities that a match resolves to. Promises:
+//! Owns the graph that templates and names are compiled into (`compile`, `graph`), the automaton that it becomes
+//! (`automaton`), the walk through it (`walk`), the order of what fits (`rank`) and the entities that a match resolves to.
+//! Promises:
 //!
 //! * Work is bounded: a sentence is at most [`MAX_CHARACTERS`] long, a walk takes at most a fixed number of steps, and each
 //!   place of the graph is visited at most once for a place of the sentence and a set of captures. What goes beyond is
@@ -12,6 +13,7 @@
 //!
 //! Leaves the sentences' format to `sentences`, and what an intent does to the orchestrator.
 
+mod automaton;
 mod compile;
 mod graph;
 pub(crate) mod normalise;
@@ -22,10 +24,12 @@ mod walk;
 
 use super::sentences::{Problem, Sentences};
 use super::{Origin, SlotValue};
+use automaton::Automaton;
 use graph::Compiled;
 use outcome::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use walk::Walk;
 
 /// The longest sentence that is matched, in characters.
@@ -164,6 +168,8 @@ fn written<S: serde::Serializer>(origin: &Origin, serializer: S) -> Result<S::Ok
 #[derive(Debug)]
 pub struct Matcher {
     compiled: Compiled,
+    /// One sentence at a time: a match takes microseconds.
+    automaton: Mutex<Automaton>,
 }
 
 impl Matcher {
@@ -172,7 +178,23 @@ impl Matcher {
     /// A template that is too large, or a name of which nothing can be said, is a problem and is left out.
     pub fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Matcher, Vec<Problem>) {
         let (compiled, problems) = compile::compile(sentences, vocabulary);
-        (Matcher { compiled }, problems)
+        let automaton = Mutex::new(Automaton::new(&compiled));
+        (Matcher { compiled, automaton }, problems)
+    }
+
+    /// The bytes of memory that templates, names and the automaton take, about.
+    pub fn bytes(&self) -> usize {
+        self.compiled.bytes() + self.automaton().bytes()
+    }
+
+    fn automaton(&self) -> MutexGuard<'_, Automaton> {
+        self.automaton.lock().unwrap_or_else(|poisoned| {
+            // Whoever held it may have left a state half made.
+            let mut automaton = PoisonError::into_inner(poisoned);
+            *automaton = Automaton::new(&self.compiled);
+            self.automaton.clear_poison();
+            automaton
+        })
     }
 
     /// What a sentence means, without any context.
@@ -183,7 +205,7 @@ impl Matcher {
     /// What a sentence means where it is said.
     pub fn matches_in(&self, text: &str, context: &Context) -> Matches {
         match self.readings(text, context) {
-            Ok((_, outcomes)) => rank::best(&self.compiled, outcomes),
+            Ok((normal, outcomes)) => rank::best(&self.compiled, &outcomes, &normal, context),
             Err(gave_up) => Matches { gave_up: Some(gave_up), ..Matches::default() },
         }
     }
@@ -193,7 +215,9 @@ impl Matcher {
     pub fn entities_named(&self, text: &str) -> Vec<String> {
         let Ok(normal) = bounded(text) else { return Vec::new() };
         let nothing = Context::new();
-        let mut named = Walk::new(&self.compiled, &normal, &nothing).named(compile::NAMES).unwrap_or_default();
+        let mut automaton = self.automaton();
+        let walk = Walk::new(&self.compiled, &mut automaton, &normal, &nothing);
+        let mut named = walk.named(compile::NAMES).unwrap_or_default();
         let longest = named.iter().map(|&(_, length)| length).max();
         named.retain(|&(_, length)| Some(length) == longest);
         let mut ids = Vec::new();
@@ -216,7 +240,7 @@ impl Matcher {
                 let nearest = if outcomes.is_empty() { self.nearest(&normal, context) } else { Vec::new() };
                 Explanation {
                     normalised: normal.text(),
-                    matches: rank::best(&self.compiled, outcomes),
+                    matches: rank::best(&self.compiled, &outcomes, &normal, context),
                     captures,
                     nearest,
                 }
@@ -242,7 +266,7 @@ impl Matcher {
         let mut last = normalise::Normal::default();
         for form in forms {
             let form = if self.compiled.ignore_whitespace { form.without_spaces() } else { form };
-            let outcomes = Walk::new(&self.compiled, &form, context).outcomes()?;
+            let outcomes = Walk::new(&self.compiled, &mut self.automaton(), &form, context).outcomes()?;
             if !outcomes.is_empty() {
                 return Ok((form, outcomes));
             }
@@ -256,7 +280,7 @@ impl Matcher {
     /// The templates that matched the longest beginning of a sentence.
     fn nearest(&self, normal: &normalise::Normal, context: &Context) -> Vec<Nearest> {
         const SHOWN: usize = 3;
-        let mut reached = Walk::new(&self.compiled, normal, context).reached();
+        let mut reached = Walk::new(&self.compiled, &mut self.automaton(), normal, context).reached();
         reached.sort_by_key(|&(_, furthest, _)| std::cmp::Reverse(furthest));
         let reached = reached.into_iter().filter(|&(_, furthest, _)| furthest > 0).take(SHOWN);
         reached

@@ -150,7 +150,8 @@ fn answer_lines(matcher: &Matcher, mut input: impl BufRead) -> Result<(), Failur
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        let read = read_line(&mut input, &mut line).map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
+        let read =
+            read_line(&mut input, &mut line).map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
         if !read {
             break;
         }

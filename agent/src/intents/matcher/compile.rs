@@ -1,25 +1,21 @@
 //! From templates and names to the graph.
 //!
-//! Owns the compilation and its bounds.
+//! Owns the compilation of templates and lists, and its bounds. The names of entities and places are `names`'.
+
+mod names;
 
 use super::super::sentences::{Block, ListKind, NumberList, Problem, Sentences, VOCABULARY_LISTS};
-use super::super::template::{self, Expression};
-use super::super::{Origin, SlotValue, spoken};
-use super::graph::{Compiled, CompiledBlock, CompiledTemplate, CompiledValue, Entity, First, Node, NodeId};
+use super::super::template::Expression;
+use super::Vocabulary;
+use super::graph::{Compiled, CompiledBlock, CompiledList, CompiledTemplate, CompiledValue, Node, NodeId};
 use super::normalise::{self, Piece};
-use super::numbers::{self, Words};
-use super::{Context, Vocabulary};
+use super::numbers;
 use std::collections::HashMap;
 
 /// The most nodes that one template may take, its rules included.
 const MAX_TEMPLATE_NODES: usize = 20_000;
 /// The most nodes in all.
 const MAX_NODES: usize = 2_000_000;
-
-/// The node at which every template ends, with the sentence.
-const ACCEPT: NodeId = 0;
-/// The node at which every list value ends, wherever the sentence goes on.
-const VALUE_END: NodeId = 1;
 
 /// The list of the names of entities: the first one compiled.
 pub(super) const NAMES: u32 = 0;
@@ -34,17 +30,18 @@ pub(super) fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Compil
             ..Compiled::default()
         },
         problems: Vec::new(),
+        nullable: Vec::new(),
         slots: HashMap::new(),
         lists: HashMap::new(),
         limit: 0,
     };
-    compiler.out.nodes = vec![Node::Accept; 2];
-    compiler.out.firsts = vec![First::END, First::END.and(First::ALL)];
     compiler.skip_words();
     compiler.vocabulary(vocabulary);
     for block in &sentences.blocks {
         compiler.block(block);
     }
+    let starts: Vec<NodeId> = compiler.out.templates.iter().map(|template| template.start).collect();
+    compiler.out.root = compiler.choice(&starts);
     (compiler.out, compiler.problems)
 }
 
@@ -55,6 +52,8 @@ struct Compiler<'a> {
     sentences: &'a Sentences,
     out: Compiled,
     problems: Vec<Problem>,
+    /// For each node whether what begins there can be nothing at all.
+    nullable: Vec<bool>,
     slots: HashMap<String, u32>,
     lists: HashMap<ListKey, u32>,
     /// How many nodes there may be when the current template is done.
@@ -63,6 +62,13 @@ struct Compiler<'a> {
 
 /// More nodes than a template may take.
 struct TooLarge;
+
+/// The values of a list in the making.
+#[derive(Default)]
+struct Values {
+    starts: Vec<NodeId>,
+    values: Vec<CompiledValue>,
+}
 
 impl Compiler<'_> {
     fn skip_words(&mut self) {
@@ -93,7 +99,11 @@ impl Compiler<'_> {
         for template in &block.templates {
             self.limit = (self.out.nodes.len() + MAX_TEMPLATE_NODES).min(MAX_NODES);
             let kept = (self.out.nodes.len(), self.out.literals.len(), self.out.targets.len());
-            match self.expression(&template.expression, ACCEPT, index, block) {
+            let owner = self.out.templates.len() as u32;
+            let start = self
+                .node(Node::Accept { owner })
+                .and_then(|end| self.expression(&template.expression, end, index, block));
+            match start {
                 Ok(start) => self.out.templates.push(CompiledTemplate {
                     text: template.text.clone(),
                     origin: template.origin.clone(),
@@ -115,50 +125,40 @@ impl Compiler<'_> {
     /// Goes back to where a template began. Lists compiled on the way are forgotten, since their nodes are gone.
     fn shrink(&mut self, (nodes, literals, targets): (usize, usize, usize)) {
         self.out.nodes.truncate(nodes);
-        self.out.firsts.truncate(nodes);
+        self.nullable.truncate(nodes);
         self.out.literals.truncate(literals);
         self.out.targets.truncate(targets);
         let lists = &self.out.lists;
-        self.lists.retain(|_, list| lists[*list as usize].iter().all(|value| (value.start as usize) < nodes));
+        self.lists.retain(|_, list| (lists[*list as usize].root as usize) < nodes);
     }
 
     fn node(&mut self, node: Node) -> Result<NodeId, TooLarge> {
         if self.out.nodes.len() >= self.limit {
             return Err(TooLarge);
         }
-        let first = self.first(node);
-        self.out.nodes.push(node);
-        self.out.firsts.push(first);
-        Ok((self.out.nodes.len() - 1) as NodeId)
+        Ok(self.add_node(node))
     }
 
-    fn first(&self, node: Node) -> First {
-        let of = |node: NodeId| self.out.firsts[node as usize];
-        match node {
-            Node::Accept => First::ALL,
-            Node::Literal { start, .. } => First::of(self.out.literals[start as usize]),
-            Node::Space { next } => First::of(' ').and(of(next)),
+    fn add_node(&mut self, node: Node) -> NodeId {
+        let nullable = match node {
+            Node::Accept { .. } => true,
+            Node::Space { next } => self.nullable[next as usize],
             Node::Split { first, count } => {
                 let targets = &self.out.targets[first as usize..(first + count) as usize];
-                targets.iter().fold(First::default(), |all, &target| all.and(of(target)))
+                targets.iter().any(|&target| self.nullable[target as usize])
             }
-            Node::Values { list, .. } => {
-                self.out.lists[list as usize].iter().fold(First::default(), |all, value| all.and(of(value.start)))
-            }
-            Node::Number { numbers, .. } => {
-                let mut first = First::default();
-                ('0'..='9').chain(['-', ' ']).for_each(|digit| first.add(digit));
-                if self.out.numbers[numbers as usize].words {
-                    self.out
-                        .words
-                        .into_iter()
-                        .flat_map(Words::first_characters)
-                        .for_each(|character| first.add(character));
-                }
-                first
-            }
-            Node::Wildcard { .. } => First::ALL,
-        }
+            Node::Literal { .. } | Node::Values { .. } | Node::Number { .. } | Node::Wildcard { .. } => false,
+        };
+        self.out.nodes.push(node);
+        self.nullable.push(nullable);
+        (self.out.nodes.len() - 1) as NodeId
+    }
+
+    /// A choice that is always allowed: there is one for each list, and one for all templates.
+    fn choice(&mut self, targets: &[NodeId]) -> NodeId {
+        let first = self.out.targets.len() as u32;
+        self.out.targets.extend_from_slice(targets);
+        self.add_node(Node::Split { first, count: targets.len() as u32 })
     }
 
     fn slot(&mut self, name: &str) -> u32 {
@@ -225,15 +225,11 @@ impl Compiler<'_> {
                 let list = match self.lists.get(&key) {
                     Some(&list) => list,
                     None => {
-                        let mut compiled = Vec::with_capacity(values.len());
+                        let mut compiled = Values::default();
                         for value in values {
-                            let start = self.expression(&value.expression, VALUE_END, index, block)?;
-                            compiled.push(CompiledValue {
-                                start,
-                                out: value.out.clone(),
-                                context: value.context.clone(),
-                                entity: None,
-                            });
+                            let stands_for =
+                                CompiledValue { out: value.out.clone(), context: value.context.clone(), entity: None };
+                            self.value(&mut compiled, &value.expression, stands_for, (index, block))?;
                         }
                         self.add_list(key, compiled)
                     }
@@ -251,13 +247,30 @@ impl Compiler<'_> {
         }
     }
 
-    fn add_list(&mut self, key: ListKey, values: Vec<CompiledValue>) -> u32 {
-        // A value that can be nothing at all would match everywhere.
-        let values = values.into_iter().filter(|value| !self.out.firsts[value.start as usize].admits(None)).collect();
-        self.out.lists.push(values);
-        let list = (self.out.lists.len() - 1) as u32;
-        self.lists.insert(key, list);
-        list
+    /// Adds a value to a list; false where it can be nothing at all, which would match everywhere.
+    fn value(
+        &mut self,
+        list: &mut Values,
+        expression: &Expression,
+        stands_for: CompiledValue,
+        (index, block): (usize, &Block),
+    ) -> Result<bool, TooLarge> {
+        let end = self.node(Node::Accept { owner: list.values.len() as u32 })?;
+        let start = self.expression(expression, end, index, block)?;
+        let said = !self.nullable[start as usize];
+        if said {
+            list.starts.push(start);
+            list.values.push(stands_for);
+        }
+        Ok(said)
+    }
+
+    fn add_list(&mut self, key: ListKey, list: Values) -> u32 {
+        let root = self.choice(&list.starts);
+        self.out.lists.push(CompiledList { root, values: list.values });
+        let number = (self.out.lists.len() - 1) as u32;
+        self.lists.insert(key, number);
+        number
     }
 
     fn number(&mut self, numbers: NumberList, slot: &str, next: NodeId) -> Result<NodeId, TooLarge> {
@@ -321,83 +334,5 @@ impl Compiler<'_> {
             rest[set] = self.split(&targets)?;
         }
         Ok(rest[(1 << count) - 1])
-    }
-
-    fn vocabulary(&mut self, vocabulary: &Vocabulary) {
-        self.limit = MAX_NODES;
-        let mut names = Vec::new();
-        for (index, entity) in vocabulary.entities.iter().enumerate() {
-            let context = entity.full_context();
-            let out = entity.names.first().cloned().unwrap_or_default();
-            for name in &entity.names {
-                let starts = self.name(name, vocabulary.templates, &entity.id);
-                names.extend(starts.into_iter().map(|start| CompiledValue {
-                    start,
-                    out: Some(SlotValue::Text(out.clone())),
-                    context: context.clone(),
-                    entity: Some(index as u32),
-                }));
-            }
-            self.out.entities.push(Entity {
-                id: entity.id.clone(),
-                kind: entity.kind.clone(),
-                area: entity.area.clone(),
-                floor: entity.floor.clone(),
-                device_class: entity.context.get("device_class").and_then(|class| class.as_str()).map(str::to_owned),
-            });
-        }
-        self.add_list((None, "name".to_owned()), names);
-        for (list, places) in [("area", &vocabulary.areas), ("floor", &vocabulary.floors)] {
-            let mut values = Vec::new();
-            for place in places {
-                let starts = self.name(place, vocabulary.templates, list);
-                let out = Some(SlotValue::Text(place.clone()));
-                values.extend(starts.into_iter().map(|start| CompiledValue {
-                    start,
-                    out: out.clone(),
-                    context: Context::new(),
-                    entity: None,
-                }));
-            }
-            self.add_list((None, list.to_owned()), values);
-        }
-    }
-
-    /// The ways to say a name: as it is written, and with its digits as words.
-    fn name(&mut self, name: &str, template: bool, owner: &str) -> Vec<NodeId> {
-        let fault = |message: String| Problem {
-            origin: Origin { file: format!("the name of {owner}"), line: 1 },
-            column: None,
-            message,
-        };
-        let parsed = if template {
-            template::parse(name).map_err(|error| error.to_string())
-        } else {
-            Ok(Expression::Text(name.trim().to_owned()))
-        };
-        let mut expressions = Vec::new();
-        match parsed {
-            Ok(expression) => expressions.push(expression),
-            Err(message) => self.problems.push(fault(format!("`{name}` is no template: {message}; it can't be said"))),
-        }
-        if self.out.words.is_some() && !template {
-            // Joined to a letter, a number is also said apart from it: "B2" is "b two".
-            let said = spoken::digits_as_words(name);
-            if said != name {
-                expressions.push(Expression::Text(said));
-            }
-        }
-        let nobody = Block::default();
-        let mut starts = Vec::new();
-        for expression in expressions {
-            match self.expression(&expression, VALUE_END, usize::MAX, &nobody) {
-                Ok(start) if !self.out.firsts[start as usize].admits(None) => starts.push(start),
-                Ok(_) => self.problems.push(fault(format!(
-                    "`{name}` has nothing in it that can be said; give it a name of letters or digits"
-                ))),
-                Err(TooLarge) => self.problems.push(fault(format!("`{name}` is too large"))),
-            }
-        }
-        starts
     }
 }

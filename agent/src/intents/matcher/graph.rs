@@ -4,8 +4,7 @@
 //!
 //! Nodes stand in one array; a node refers only to nodes before it, since a template is compiled from its end to its
 //! beginning: there is no cycle, and what follows a group is shared by all its alternatives. Rules are inlined. The
-//! values of a list are little graphs of their own, compiled once and entered from wherever the list is used. For each
-//! node the set of characters it can begin with is known, so that a walk turns back before it enters a dead end.
+//! values of a list are a graph of their own, compiled once and entered from wherever the list is used.
 
 use super::super::sentences::{NumberList, Requirements};
 use super::super::{Origin, SlotValue};
@@ -18,8 +17,8 @@ pub(super) type NodeId = u32;
 /// One step of a walk.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Node {
-    /// The end.
-    Accept,
+    /// The end of a template, or of a list's value.
+    Accept { owner: u32 },
     /// These characters.
     Literal { start: u32, length: u32, next: NodeId },
     /// The end of a word: a space, or the place after one, or the end of the sentence.
@@ -32,50 +31,6 @@ pub(super) enum Node {
     Number { numbers: u32, slot: u32, next: NodeId },
     /// Any words.
     Wildcard { slot: u32, next: NodeId },
-}
-
-/// The characters that something can begin with.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct First {
-    ascii: u128,
-    /// Any character beyond ASCII.
-    others: bool,
-    /// The end of the sentence.
-    end: bool,
-}
-
-impl First {
-    /// The end of the sentence and nothing else.
-    pub(super) const END: First = First { ascii: 0, others: false, end: true };
-    /// Any character.
-    pub(super) const ALL: First = First { ascii: u128::MAX, others: true, end: false };
-
-    pub(super) fn of(character: char) -> First {
-        let mut first = First::default();
-        first.add(character);
-        first
-    }
-
-    pub(super) fn add(&mut self, character: char) {
-        if character.is_ascii() {
-            self.ascii |= 1 << (character as u32);
-        } else {
-            self.others = true;
-        }
-    }
-
-    pub(super) fn and(self, other: First) -> First {
-        First { ascii: self.ascii | other.ascii, others: self.others || other.others, end: self.end || other.end }
-    }
-
-    /// Whether the character (nothing: the end of the sentence) can come next.
-    pub(super) fn admits(self, character: Option<char>) -> bool {
-        match character {
-            None => self.end,
-            Some(character) if character.is_ascii() => self.ascii & (1 << (character as u32)) != 0,
-            Some(_) => self.others,
-        }
-    }
 }
 
 /// A template in the graph.
@@ -99,10 +54,16 @@ pub(super) struct CompiledBlock {
     pub(super) metadata: Context,
 }
 
-/// A value of a list in the graph.
+/// A list in the graph: the node at which its values begin, and what each stands for.
 #[derive(Debug)]
+pub(super) struct CompiledList {
+    pub(super) root: NodeId,
+    pub(super) values: Vec<CompiledValue>,
+}
+
+/// What a value of a list stands for.
+#[derive(Debug, Default)]
 pub(super) struct CompiledValue {
-    pub(super) start: NodeId,
     /// What the slot gets; nothing: the words as they were said.
     pub(super) out: Option<SlotValue>,
     pub(super) context: Context,
@@ -115,8 +76,10 @@ pub(super) struct CompiledValue {
 pub(super) struct Entity {
     pub(super) id: String,
     pub(super) kind: String,
-    pub(super) area: Option<String>,
-    pub(super) floor: Option<String>,
+    /// Its area in normal form.
+    pub(super) area: Option<Vec<char>>,
+    /// Its floor in normal form.
+    pub(super) floor: Option<Vec<char>>,
     pub(super) device_class: Option<String>,
 }
 
@@ -124,11 +87,12 @@ pub(super) struct Entity {
 #[derive(Debug, Default)]
 pub(super) struct Compiled {
     pub(super) nodes: Vec<Node>,
-    pub(super) firsts: Vec<First>,
+    /// The node at which every sentence begins.
+    pub(super) root: NodeId,
     pub(super) targets: Vec<NodeId>,
     pub(super) literals: Vec<char>,
     pub(super) slots: Vec<String>,
-    pub(super) lists: Vec<Vec<CompiledValue>>,
+    pub(super) lists: Vec<CompiledList>,
     pub(super) numbers: Vec<NumberList>,
     pub(super) blocks: Vec<CompiledBlock>,
     pub(super) templates: Vec<CompiledTemplate>,
@@ -136,4 +100,19 @@ pub(super) struct Compiled {
     pub(super) skip_words: Vec<Vec<char>>,
     pub(super) ignore_whitespace: bool,
     pub(super) words: Option<&'static Words>,
+}
+
+impl Compiled {
+    /// The bytes of memory that this takes, about: what maps and short texts add is left out.
+    pub(super) fn bytes(&self) -> usize {
+        let texts: usize = self.templates.iter().map(|template| template.text.len() + template.origin.file.len()).sum();
+        let values: usize = self.lists.iter().map(|list| list.values.len() * size_of::<CompiledValue>()).sum();
+        self.nodes.len() * size_of::<Node>()
+            + self.targets.len() * size_of::<NodeId>()
+            + self.literals.len() * size_of::<char>()
+            + self.templates.len() * size_of::<CompiledTemplate>()
+            + self.blocks.len() * size_of::<CompiledBlock>()
+            + values
+            + texts
+    }
 }

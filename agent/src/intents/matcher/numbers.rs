@@ -83,13 +83,6 @@ pub(crate) fn words(language: &str) -> Option<&'static Words> {
 }
 
 impl Words {
-    /// The characters that a number in words may begin with.
-    pub(crate) fn first_characters(&self) -> impl Iterator<Item = char> {
-        let names = self.small.iter().chain(self.tens).map(|(name, _)| *name);
-        let others = [self.article, self.point, self.half].into_iter().chain(self.minus.iter().copied());
-        names.chain(others).filter_map(|word| word.chars().next())
-    }
-
     fn value(table: &[(&str, u32)], word: &str) -> Option<u32> {
         table.iter().find(|(name, _)| *name == word).map(|&(_, value)| value)
     }

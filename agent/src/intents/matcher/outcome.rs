@@ -2,9 +2,10 @@
 
 use super::super::SlotValue;
 use super::Context;
-use super::graph::{Compiled, CompiledBlock, CompiledTemplate};
+use super::graph::{Compiled, CompiledBlock, CompiledTemplate, CompiledValue};
 use super::normalise::Normal;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A part of the sentence that a slot took.
 #[derive(Debug, Clone, Copy)]
@@ -31,13 +32,17 @@ pub(super) enum Taken {
     Words,
 }
 
+impl Capture {
+    /// What stands before the first capture.
+    pub(super) const NOTHING: Capture =
+        Capture { previous: 0, class: 0, slot: 0, start: 0, end: 0, taken: Taken::Words };
+}
+
 /// A way in which a sentence fits a template.
 #[derive(Debug)]
 pub(super) struct Outcome<'c> {
     pub(super) template: &'c CompiledTemplate,
     pub(super) block: &'c CompiledBlock,
-    pub(super) slots: BTreeMap<String, SlotValue>,
-    pub(super) context: Context,
     /// The entity that a list value named.
     pub(super) entity: Option<u32>,
     /// The length of what the slot `name` took, where that was no wildcard.
@@ -48,13 +53,30 @@ pub(super) struct Outcome<'c> {
     captures: Vec<Capture>,
 }
 
-impl<'c> Outcome<'c> {
-    /// Each slot captured, with the words that it took.
-    pub(super) fn captured(&self, compiled: &Compiled, normal: &Normal) -> Vec<(String, String)> {
-        let words = |capture: &Capture| normal.written(capture.start as usize, capture.end as usize).to_owned();
-        self.captures.iter().map(|capture| (compiled.slots[capture.slot as usize].clone(), words(capture))).collect()
-    }
+/// A condition of a block that is not met.
+#[derive(Debug, PartialEq)]
+pub(super) enum Unmet<'c> {
+    /// The context has a value that is excluded.
+    Excluded(&'c str),
+    /// The context has another value than is asked for.
+    Other(&'c str, serde_json::Value, &'c [serde_json::Value]),
+    /// The context does not have what is asked for.
+    Unknown(&'c str),
+}
 
+impl fmt::Display for Unmet<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unmet::Excluded(key) => write!(formatter, "the context `{key}` is excluded"),
+            Unmet::Other(key, value, wanted) => {
+                write!(formatter, "the context `{key}` is {value}, and must be one of {wanted:?}")
+            }
+            Unmet::Unknown(key) => write!(formatter, "the context `{key}` is not known"),
+        }
+    }
+}
+
+impl<'c> Outcome<'c> {
     /// What a template means whose words matched, with these captures; the condition that is not met, where there is one.
     pub(super) fn new(
         compiled: &'c Compiled,
@@ -63,72 +85,90 @@ impl<'c> Outcome<'c> {
         normal: &Normal,
         given: &Context,
         captures: Vec<Capture>,
-    ) -> Result<Outcome<'c>, String> {
-        let mut outcome = Outcome {
+    ) -> Result<Outcome<'c>, Unmet<'c>> {
+        let known = |key: &str| {
+            let values = captures.iter().rev().filter_map(|capture| value_of(compiled, capture));
+            let mut said = values.filter_map(|value| value.context.get(key));
+            said.next().or_else(|| given.get(key))
+        };
+        for (key, wanted) in &block.excludes {
+            if known(key).is_some_and(|value| wanted.is_met_by(value)) {
+                return Err(Unmet::Excluded(key));
+            }
+        }
+        for (key, wanted) in &block.requires {
+            match known(key) {
+                Some(value) if wanted.is_met_by(value) => {}
+                Some(value) => return Err(Unmet::Other(key, value.clone(), &wanted.any_of)),
+                None => return Err(Unmet::Unknown(key)),
+            }
+        }
+        let letters = |start: usize, end: usize| {
+            let part = normal.characters.get(start..end).unwrap_or_default();
+            part.iter().filter(|&&character| character != ' ').count()
+        };
+        let taken = |capture: &Capture| letters(capture.start as usize, capture.end as usize);
+        let literal = letters(0, normal.characters.len()).saturating_sub(captures.iter().map(taken).sum());
+        let is_name =
+            |capture: &&Capture| compiled.slots[capture.slot as usize] == "name" && capture.taken != Taken::Words;
+        let length = |capture: &Capture| (capture.end - capture.start) as usize;
+        Ok(Outcome {
             template,
             block,
-            slots: BTreeMap::new(),
-            context: given.clone(),
-            entity: None,
-            name_length: 0,
-            wildcards: 0,
-            literal: normal.characters.iter().filter(|&&character| character != ' ').count(),
+            entity: captures.iter().rev().find_map(|capture| value_of(compiled, capture)?.entity),
+            name_length: captures.iter().filter(is_name).map(length).max().unwrap_or(0),
+            wildcards: captures.iter().filter(|capture| capture.taken == Taken::Words).count(),
+            literal,
             captures,
-        };
-        for index in 0..outcome.captures.len() {
-            outcome.take(compiled, normal, outcome.captures[index]);
-        }
-        for (key, wanted) in &block.excludes {
-            if outcome.context.get(key).is_some_and(|value| wanted.is_met_by(value)) {
-                return Err(format!("the context `{key}` is excluded"));
-            }
-        }
-        let mut slots_from_context = Vec::new();
-        for (key, wanted) in &block.requires {
-            match outcome.context.get(key) {
-                Some(value) if wanted.is_met_by(value) => {
-                    if wanted.slot {
-                        slots_from_context.push((key.clone(), from_json(value)));
-                    }
-                }
-                Some(value) => {
-                    return Err(format!("the context `{key}` is {value}, and must be one of {:?}", wanted.any_of));
-                }
-                None => return Err(format!("the context `{key}` is not known")),
-            }
-        }
-        for (slot, value) in
-            block.slots.iter().map(|(slot, value)| (slot.clone(), value.clone())).chain(slots_from_context)
-        {
-            outcome.slots.entry(slot).or_insert(value);
-        }
-        Ok(outcome)
+        })
     }
 
-    fn take(&mut self, compiled: &Compiled, normal: &Normal, capture: Capture) {
-        let (start, end) = (capture.start as usize, capture.end as usize);
-        let slot = &compiled.slots[capture.slot as usize];
-        let taken =
-            normal.characters.get(start..end).unwrap_or_default().iter().filter(|&&character| character != ' ').count();
-        self.literal = self.literal.saturating_sub(taken);
-        let said = || SlotValue::Text(normal.written(start, end).to_owned());
-        let value = match capture.taken {
-            Taken::Words => {
-                self.wildcards += 1;
-                said()
-            }
-            Taken::Number(bits) => SlotValue::Number(f64::from_bits(bits)),
-            Taken::Value { list, value } => {
-                let value = &compiled.lists[list as usize][value as usize];
-                self.context.extend(value.context.iter().map(|(key, value)| (key.clone(), value.clone())));
-                self.entity = value.entity.or(self.entity);
-                value.out.clone().unwrap_or_else(said)
-            }
-        };
-        if slot == "name" && capture.taken != Taken::Words {
-            self.name_length = self.name_length.max(end - start);
+    /// Each slot captured, with the words that it took.
+    pub(super) fn captured(&self, compiled: &Compiled, normal: &Normal) -> Vec<(String, String)> {
+        let words = |capture: &Capture| normal.written(capture.start as usize, capture.end as usize).to_owned();
+        self.captures.iter().map(|capture| (compiled.slots[capture.slot as usize].clone(), words(capture))).collect()
+    }
+
+    /// The context given, with what the captured values add.
+    pub(super) fn context(&self, compiled: &Compiled, given: &Context) -> Context {
+        let mut context = given.clone();
+        for value in self.captures.iter().filter_map(|capture| value_of(compiled, capture)) {
+            context.extend(value.context.iter().map(|(key, value)| (key.clone(), value.clone())));
         }
-        self.slots.insert(slot.clone(), value);
+        context
+    }
+
+    /// What was said, what the block fixes, and what it takes from the context.
+    pub(super) fn slots(&self, compiled: &Compiled, normal: &Normal, context: &Context) -> BTreeMap<String, SlotValue> {
+        let mut slots = BTreeMap::new();
+        for capture in &self.captures {
+            let said = || SlotValue::Text(normal.written(capture.start as usize, capture.end as usize).to_owned());
+            let value = match capture.taken {
+                Taken::Words => said(),
+                Taken::Number(bits) => SlotValue::Number(f64::from_bits(bits)),
+                Taken::Value { .. } => {
+                    value_of(compiled, capture).and_then(|value| value.out.clone()).unwrap_or_else(said)
+                }
+            };
+            slots.insert(compiled.slots[capture.slot as usize].clone(), value);
+        }
+        for (slot, value) in &self.block.slots {
+            slots.entry(slot.clone()).or_insert_with(|| value.clone());
+        }
+        for (key, _) in self.block.requires.iter().filter(|(_, wanted)| wanted.slot) {
+            if let Some(value) = context.get(key) {
+                slots.entry(key.clone()).or_insert_with(|| from_json(value));
+            }
+        }
+        slots
+    }
+}
+
+/// The list value that a capture is, if it is one.
+fn value_of<'c>(compiled: &'c Compiled, capture: &Capture) -> Option<&'c CompiledValue> {
+    match capture.taken {
+        Taken::Value { list, value } => compiled.lists.get(list as usize)?.values.get(value as usize),
+        Taken::Number(_) | Taken::Words => None,
     }
 }
 

@@ -2,23 +2,25 @@
 
 use super::super::SlotValue;
 use super::graph::{Compiled, Entity};
+use super::normalise::{self, Normal};
 use super::outcome::Outcome;
-use super::{IntentMatch, Matches};
+use super::{Context, IntentMatch, Matches};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// The most rivals answered.
 const MAX_RIVALS: usize = 8;
 
 /// The best of the outcomes, and its rivals.
-pub(super) fn best(compiled: &Compiled, outcomes: Vec<Outcome<'_>>) -> Matches {
+pub(super) fn best(compiled: &Compiled, outcomes: &[Outcome<'_>], normal: &Normal, given: &Context) -> Matches {
     let key = |outcome: &Outcome<'_>| {
         (outcome.name_length > 0, outcome.name_length, Reverse(outcome.wildcards), outcome.literal)
     };
     let Some(top) = outcomes.iter().map(key).max() else { return Matches::default() };
     let mut readings: Vec<IntentMatch> = outcomes
-        .into_iter()
+        .iter()
         .filter(|outcome| key(outcome) == top)
-        .flat_map(|outcome| finish(compiled, outcome))
+        .flat_map(|outcome| finish(compiled, outcome, normal, given))
         .collect();
     // "the fan in the hall": of two fans only one is there.
     if readings.iter().any(|reading| !reading.entities.is_empty()) {
@@ -44,8 +46,10 @@ fn same(one: &IntentMatch, other: &IntentMatch) -> bool {
 
 /// The readings of an outcome: one, or, where the block means a single entity (metadata `one: true`: "the fan") and
 /// several fit, one for each.
-fn finish(compiled: &Compiled, outcome: Outcome<'_>) -> Vec<IntentMatch> {
-    let entities = entities(compiled, &outcome);
+fn finish(compiled: &Compiled, outcome: &Outcome<'_>, normal: &Normal, given: &Context) -> Vec<IntentMatch> {
+    let context = outcome.context(compiled, given);
+    let slots = outcome.slots(compiled, normal, &context);
+    let entities = entities(compiled, outcome, &slots);
     let single = outcome.block.metadata.get("one").and_then(serde_json::Value::as_bool) == Some(true);
     let choices = if single && entities.len() > 1 {
         entities.into_iter().take(MAX_RIVALS + 1).map(|entity| vec![entity]).collect()
@@ -55,31 +59,32 @@ fn finish(compiled: &Compiled, outcome: Outcome<'_>) -> Vec<IntentMatch> {
     let reading = IntentMatch {
         intent: outcome.block.intent.clone(),
         entities: Vec::new(),
-        slots: outcome.slots,
+        slots,
         template: outcome.template.origin.clone(),
         confidence: 1.0,
         response: outcome.block.response.clone(),
-        context: outcome.context,
+        context,
         metadata: outcome.block.metadata.clone(),
     };
     choices.into_iter().map(|entities| IntentMatch { entities, ..reading.clone() }).collect()
 }
 
 /// The entities that a reading is about: the one it names, or all of the kind, class, area and floor that it states.
-fn entities(compiled: &Compiled, outcome: &Outcome<'_>) -> Vec<String> {
+fn entities(compiled: &Compiled, outcome: &Outcome<'_>, slots: &BTreeMap<String, SlotValue>) -> Vec<String> {
     const FILTERS: [&str; 4] = ["domain", "device_class", "area", "floor"];
-    let slot = |name: &str| outcome.slots.get(name);
+    let [domain, class, area, floor] = FILTERS.map(|filter| slots.get(filter));
+    let is = |wanted: Option<&SlotValue>, own: Option<&str>| {
+        wanted.is_none_or(|wanted| own.is_some_and(|own| wanted.is_or_holds(own)))
+    };
+    let place = |wanted: Option<&SlotValue>| {
+        wanted.map(|wanted| wanted.as_text().map(|wanted| normalise::sentence(wanted).characters))
+    };
+    let (area, floor) = (place(area), place(floor));
     let fits = |entity: &Entity| {
-        let is = |name: &str, own: Option<&str>| {
-            slot(name).is_none_or(|wanted| own.is_some_and(|own| wanted.is_or_holds(own)))
-        };
-        let place = |name: &str, own: Option<&str>| {
-            slot(name).is_none_or(|wanted| own.is_some_and(|own| same_name(wanted, own)))
-        };
-        is("domain", Some(&entity.kind))
-            && is("device_class", entity.device_class.as_deref())
-            && place("area", entity.area.as_deref())
-            && place("floor", entity.floor.as_deref())
+        is(domain, Some(&entity.kind))
+            && is(class, entity.device_class.as_deref())
+            && area.as_ref().is_none_or(|area| area.is_some() && *area == entity.area)
+            && floor.as_ref().is_none_or(|floor| floor.is_some() && *floor == entity.floor)
     };
     match outcome.entity {
         Some(named) => compiled
@@ -90,13 +95,7 @@ fn entities(compiled: &Compiled, outcome: &Outcome<'_>) -> Vec<String> {
             .into_iter()
             .collect(),
         // A name that is no entity's (a wildcard, a timer's) is about none.
-        None if slot("name").is_some() || !FILTERS.iter().any(|filter| slot(filter).is_some()) => Vec::new(),
+        None if slots.contains_key("name") || !FILTERS.iter().any(|filter| slots.contains_key(*filter)) => Vec::new(),
         None => compiled.entities.iter().filter(|entity| fits(entity)).map(|entity| entity.id.clone()).collect(),
     }
-}
-
-fn same_name(wanted: &SlotValue, own: &str) -> bool {
-    wanted.as_text().is_some_and(|wanted| {
-        super::normalise::sentence(wanted).characters == super::normalise::sentence(own).characters
-    })
 }

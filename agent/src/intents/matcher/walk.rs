@@ -1,15 +1,16 @@
-//! The walk of a sentence through the graph: every way in which it fits a template, in bounded time.
+//! The walk of a sentence through the automaton: every way in which it fits a template, in bounded time.
 //!
-//! A state of the walk is a node, a place in the sentence and the captures so far. States wait on a stack, so that no
-//! sentence and no template can exhaust the program's own. Two ways to the same node and place are one state, visited
-//! once, where their captures are of one *class*: the same values in the same slots, and wildcards in the same slots,
-//! whatever words those took. Of such ways the first stands, in which the earlier wildcards are the shorter ones. That is
-//! what keeps alternatives and wildcards from multiplying. What a list matches at a place, and the numbers that begin
-//! there, are found once for the whole sentence.
+//! Between two gates the walk follows characters from state to state; at a gate it branches, and keeps what the gate let
+//! pass as a capture. Branches wait on a stack, so that no sentence and no template can exhaust the program's own. Two
+//! branches at the same state and place are one, walked once, where their captures are of one *class*: the same values in
+//! the same slots, and wildcards in the same slots, whatever words those took. Of such branches the first stands, in which
+//! the earlier wildcards are the shorter ones. That is what keeps alternatives and wildcards from multiplying. What a list
+//! matches at a place, and the numbers that begin there, are found once for the whole sentence.
 
 use super::super::sentences::{self, Fractions};
 use super::Context;
-use super::graph::{Compiled, CompiledBlock, CompiledTemplate, Node, NodeId};
+use super::automaton::{Automaton, DEAD, Gate, StateId};
+use super::graph::{Compiled, CompiledBlock, NodeId};
 use super::normalise::Normal;
 use super::numbers::{self, Found};
 use super::outcome::{Capture, Outcome, Taken};
@@ -17,8 +18,8 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
-/// The most states that one sentence may take.
-const MAX_STEPS: u32 = 200_000;
+/// The most steps that one sentence may take: about 40 ms on an x86 core where nothing has been made before.
+const MAX_STEPS: u32 = 2_000_000;
 /// The most captures that one sentence may try.
 const MAX_CAPTURES: usize = 50_000;
 /// The most ways in which a sentence may fit, over all templates.
@@ -30,14 +31,16 @@ const TOO_MANY_STEPS: &str = "the sentence can be read in too many ways";
 /// A class is the class before it and a capture without its place, where that is a wildcard's.
 type ClassKey = (u32, u32, Taken, (u16, u16));
 
-/// A state of the walk.
+/// Where a branch goes on.
 #[derive(Debug, Clone, Copy)]
-struct State {
-    node: NodeId,
+struct Branch {
+    state: StateId,
     position: u16,
     captures: u32,
-    /// Whether a value that began a word has just ended here: what follows may be written on to it, as compounds are.
-    joins: bool,
+    /// Whether a word may begin here: after a space, or after a value that began a word, as compounds are written.
+    word_begins: bool,
+    /// Whether any words were taken on the way, which says nothing about how far the sentence is understood.
+    wild: bool,
 }
 
 /// States are small integers and come from no one who could choose them: a multiplication spreads them well enough.
@@ -73,64 +76,74 @@ type Spreading = BuildHasherDefault<Spread>;
 /// The values of a list that begin at a place: the value and one past its end.
 type ValuesHere = Rc<Vec<(u32, u16)>>;
 
-/// One sentence on its way through the graph.
+/// One sentence on its way through the automaton.
 pub(super) struct Walk<'c, 't> {
     compiled: &'c Compiled,
+    automaton: &'t mut Automaton,
     text: &'t [char],
     normal: &'t Normal,
     given: &'t Context,
-    stack: Vec<State>,
-    /// Nodes, places, classes, and whether words may join.
-    visited: HashSet<(NodeId, u16, u32, bool), Spreading>,
+    stack: Vec<Branch>,
+    /// States, places and classes from which a walk went on.
+    visited: HashSet<(StateId, u16, u32), Spreading>,
     captures: Vec<Capture>,
     classes: HashMap<ClassKey, u32, Spreading>,
     values: HashMap<(u32, u16), ValuesHere, Spreading>,
     numbers: HashMap<(u16, bool), Rc<Vec<Found>>, Spreading>,
+    /// The templates that end with the sentence, and with which captures.
+    ends: Vec<(u32, u32)>,
+    /// The block whose templates alone are walked; then values that its context does not admit are passed over at once.
+    only: Option<&'c CompiledBlock>,
     steps: u32,
     furthest: u16,
 }
 
 impl<'c, 't> Walk<'c, 't> {
-    pub(super) fn new(compiled: &'c Compiled, normal: &'t Normal, given: &'t Context) -> Self {
-        let nothing = Capture { previous: 0, class: 0, slot: 0, start: 0, end: 0, taken: Taken::Words };
+    pub(super) fn new(
+        compiled: &'c Compiled,
+        automaton: &'t mut Automaton,
+        normal: &'t Normal,
+        given: &'t Context,
+    ) -> Self {
+        automaton.tidy();
         Walk {
             compiled,
+            automaton,
             text: &normal.characters,
             normal,
             given,
             stack: Vec::new(),
             visited: HashSet::default(),
-            captures: vec![nothing],
+            captures: vec![Capture::NOTHING],
             classes: HashMap::default(),
             values: HashMap::default(),
             numbers: HashMap::default(),
+            ends: Vec::new(),
+            only: None,
             steps: 0,
             furthest: 0,
         }
     }
 
-    /// Every way in which the sentence fits a template.
+    /// Every way in which the sentence fits a template, in the order of the templates.
     ///
     /// # Errors
     /// The reason where it took too long to find them all: what was found so far is no answer.
     pub(super) fn outcomes(mut self) -> Result<Vec<Outcome<'c>>, &'static str> {
-        let mut outcomes = Vec::new();
         if self.text.is_empty() {
-            return Ok(outcomes);
+            return Ok(Vec::new());
         }
         let compiled = self.compiled;
-        for template in &compiled.templates {
+        self.walk(compiled.root)?;
+        // Of the ways through one template the first that was found stays the first.
+        self.ends.sort_by_key(|&(template, _)| template);
+        let mut possible: Vec<Option<bool>> = vec![None; compiled.blocks.len()];
+        let mut outcomes = Vec::new();
+        for &(template, captures) in &self.ends {
+            let template = &compiled.templates[template as usize];
             let block = &compiled.blocks[template.block];
-            if !compiled.firsts[template.start as usize].admits(self.text.first().copied())
-                || !self.block_is_possible(block)
-            {
-                continue;
-            }
-            for captures in self.template(template.start, block)? {
-                outcomes.extend(self.outcome(template, block, captures).ok());
-            }
-            if outcomes.len() > MAX_OUTCOMES {
-                return Err(TOO_MANY_STEPS);
+            if *possible[template.block].get_or_insert_with(|| self.block_is_possible(block)) {
+                outcomes.extend(self.outcome(template.block, template, captures).ok());
             }
         }
         Ok(outcomes)
@@ -141,10 +154,16 @@ impl<'c, 't> Walk<'c, 't> {
         let mut reached = Vec::new();
         let compiled = self.compiled;
         for (index, template) in compiled.templates.iter().enumerate() {
-            let block = &compiled.blocks[template.block];
+            self.only = Some(&compiled.blocks[template.block]);
             self.furthest = 0;
-            let Ok(ends) = self.template(template.start, block) else { break };
-            let missing = ends.first().and_then(|&captures| self.outcome(template, block, captures).err());
+            self.steps = 0;
+            self.visited.clear();
+            self.ends.clear();
+            if self.walk(template.start).is_err() {
+                break;
+            }
+            let missing =
+                self.ends.first().and_then(|&(_, captures)| self.outcome(template.block, template, captures).err());
             if self.furthest > 0 {
                 reached.push((index, self.furthest as usize, missing));
             }
@@ -158,7 +177,7 @@ impl<'c, 't> Walk<'c, 't> {
         for start in (0..self.text.len()).filter(|&start| start == 0 || self.text[start - 1] == ' ') {
             for &(value, end) in self.values(list, start as u16)?.iter() {
                 let whole = self.text.get(end as usize).is_none_or(|&next| next == ' ');
-                let entity = self.compiled.lists[list as usize][value as usize].entity;
+                let entity = self.compiled.lists[list as usize].values[value as usize].entity;
                 named.extend(entity.filter(|_| whole).map(|entity| (entity, end as usize - start)));
             }
         }
@@ -175,86 +194,75 @@ impl<'c, 't> Walk<'c, 't> {
             && sentences::admits(&block.requires, &block.excludes, self.given)
     }
 
-    /// The sets of captures with which a template matches the whole sentence.
-    fn template(&mut self, start: NodeId, block: &CompiledBlock) -> Result<Vec<u32>, &'static str> {
-        let mut ends = Vec::new();
-        self.stack.clear();
-        self.visited.clear();
-        self.push(State { node: start, position: 0, captures: 0, joins: false });
-        while let Some(state) = self.stack.pop() {
-            self.steps += 1;
-            if self.steps > MAX_STEPS || self.captures.len() > MAX_CAPTURES || ends.len() > MAX_OUTCOMES {
-                return Err(TOO_MANY_STEPS);
+    /// Walks the whole sentence from a node; the templates that end with it are then in `ends`.
+    fn walk(&mut self, node: NodeId) -> Result<(), &'static str> {
+        let state = self.automaton.begin(self.compiled, node, true);
+        self.stack.push(Branch { state, position: 0, captures: 0, word_begins: true, wild: false });
+        while let Some(branch) = self.stack.pop() {
+            self.follow(branch)?;
+        }
+        Ok(())
+    }
+
+    /// Follows the characters of the sentence as far as they lead; what gates let pass waits on the stack.
+    fn follow(&mut self, mut branch: Branch) -> Result<(), &'static str> {
+        let class = self.captures[branch.captures as usize].class;
+        while branch.state != DEAD {
+            self.count(branch.state)?;
+            if !branch.wild {
+                self.furthest = self.furthest.max(branch.position);
             }
-            self.furthest = self.furthest.max(state.position);
-            let State { node, position, captures, .. } = state;
-            match self.compiled.nodes[node as usize] {
-                Node::Accept => {
-                    if position as usize == self.text.len() {
-                        ends.push(captures);
+            let gates = self.automaton.gates(branch.state);
+            let next = self.text.get(branch.position as usize).copied();
+            if (gates > 0 || next.is_none()) && !self.visited.insert((branch.state, branch.position, class)) {
+                return Ok(());
+            }
+            let Some(next) = next else {
+                for &template in self.automaton.accepts_at_end(self.compiled, branch.state) {
+                    self.ends.push((template, branch.captures));
+                }
+                return Ok(());
+            };
+            // The last one pushed is walked first.
+            for gate in (0..gates).rev() {
+                self.pass(branch, gate)?;
+            }
+            branch.state = self.automaton.step(self.compiled, branch.state, next);
+            branch.position += 1;
+            branch.word_begins = next == ' ';
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, state: StateId) -> Result<(), &'static str> {
+        self.steps += self.automaton.weight(state);
+        let bounded = self.steps <= MAX_STEPS && self.captures.len() <= MAX_CAPTURES && self.ends.len() <= MAX_OUTCOMES;
+        if bounded { Ok(()) } else { Err(TOO_MANY_STEPS) }
+    }
+
+    /// Lets a gate take what it can.
+    fn pass(&mut self, from: Branch, index: usize) -> Result<(), &'static str> {
+        let (gate, slot) = self.automaton.gate(from.state, index);
+        match gate {
+            Gate::Values(list) => {
+                let here = self.values(list, from.position)?;
+                for &(value, end) in here.iter().rev() {
+                    if self.is_admitted(list, value) {
+                        self.capture(from, index, (slot, Taken::Value { list, value }), (from.position, end));
                     }
                 }
-                Node::Values { list, slot, next } => {
-                    let here = self.values(list, position)?;
-                    for &(value, end) in here.iter().rev() {
-                        let context = &self.compiled.lists[list as usize][value as usize].context;
-                        if sentences::admits(&block.requires, &block.excludes, context) {
-                            let taken = Taken::Value { list, value };
-                            self.capture(state, slot, taken, (position, end), next);
-                        }
-                    }
-                }
-                Node::Number { numbers, slot, next } => self.number(numbers, slot, next, state),
-                Node::Wildcard { slot, next } => self.wildcard(slot, next, state),
-                Node::Literal { .. } | Node::Space { .. } | Node::Split { .. } => self.step(state),
             }
+            Gate::Number(numbers) => self.number(numbers, slot, index, from),
+            Gate::Wildcard => self.wildcard(slot, index, from),
         }
-        Ok(ends)
+        Ok(())
     }
 
-    /// Puts a state on the stack, unless it leads nowhere or was there before.
-    fn push(&mut self, state: State) {
-        let class = self.captures[state.captures as usize].class;
-        if self.is_new(state, class) {
-            self.stack.push(state);
-        }
-    }
-
-    fn is_new(&mut self, state: State, class: u32) -> bool {
-        let State { node, position, joins, .. } = state;
-        let next = self.text.get(position as usize).copied();
-        let first = self.compiled.firsts[node as usize];
-        first.admits(next) && self.visited.insert((node, position, class, joins))
-    }
-
-    /// The nodes that capture nothing.
-    fn step(&mut self, state: State) {
-        let State { node, position, joins, .. } = state;
-        match self.compiled.nodes[node as usize] {
-            Node::Literal { start, length, next } => {
-                let literal = &self.compiled.literals[start as usize..(start + length) as usize];
-                let rest = self.text.get(position as usize..).unwrap_or_default();
-                if rest.starts_with(literal) {
-                    self.push(State { node: next, position: position + length as u16, joins: false, ..state });
-                } else {
-                    let same = rest.iter().zip(literal).take_while(|(said, meant)| said == meant).count();
-                    self.furthest = self.furthest.max(position + same as u16);
-                }
-            }
-            Node::Space { next } => match self.text.get(position as usize) {
-                Some(' ') => self.push(State { node: next, position: position + 1, ..state }),
-                None => self.push(State { node: next, ..state }),
-                Some(_) if joins || self.begins_word(position) => self.push(State { node: next, ..state }),
-                Some(_) => {}
-            },
-            Node::Split { first, count } => {
-                // The last one pushed is walked first.
-                for index in (first..first + count).rev() {
-                    self.push(State { node: self.compiled.targets[index as usize], ..state });
-                }
-            }
-            Node::Accept | Node::Values { .. } | Node::Number { .. } | Node::Wildcard { .. } => {}
-        }
+    fn is_admitted(&self, list: u32, value: u32) -> bool {
+        self.only.is_none_or(|block| {
+            let context = &self.compiled.lists[list as usize].values[value as usize].context;
+            sentences::admits(&block.requires, &block.excludes, context)
+        })
     }
 
     fn begins_word(&self, position: u16) -> bool {
@@ -262,29 +270,31 @@ impl<'c, 't> Walk<'c, 't> {
     }
 
     /// Lets a slot take a part of the sentence, and goes on behind it.
-    fn capture(&mut self, from: State, slot: u32, taken: Taken, (start, end): (u16, u16), next: NodeId) {
+    fn capture(&mut self, from: Branch, index: usize, (slot, taken): (u32, Taken), (start, end): (u16, u16)) {
         let words = taken == Taken::Words;
         let place = if words { (0, 0) } else { (start, end) };
         let key = (self.captures[from.captures as usize].class, slot, taken, place);
         let count = self.classes.len() as u32;
         let class = *self.classes.entry(key).or_insert(count + 1);
-        let joins = !words && (from.joins || self.begins_word(start));
+        let joins = !words && (from.word_begins || self.begins_word(start));
         // A space said after such a value need not stand in the template.
         let apart = joins && self.text.get(end as usize) == Some(&' ');
         for position in apart.then_some(end + 1).into_iter().chain([end]) {
-            let state = State { node: next, position, captures: self.captures.len() as u32, joins };
-            if self.is_new(state, class) {
+            let word_begins = joins || self.begins_word(position);
+            let state = self.automaton.behind(self.compiled, from.state, index, word_begins);
+            if state != DEAD && !self.visited.contains(&(state, position, class)) {
+                let captures = self.captures.len() as u32;
                 self.captures.push(Capture { previous: from.captures, class, slot, start, end, taken });
-                self.stack.push(state);
+                self.stack.push(Branch { state, position, captures, word_begins, wild: words || from.wild });
             }
         }
     }
 
-    fn number(&mut self, numbers: u32, slot: u32, next: NodeId, state: State) {
+    fn number(&mut self, numbers: u32, slot: u32, index: usize, from: Branch) {
         let list = self.compiled.numbers[numbers as usize];
         let fractions = list.fractions != Fractions::None;
         let (text, words) = (self.text, self.compiled.words);
-        let start = state.position + u16::from(text.get(state.position as usize) == Some(&' '));
+        let start = from.position + u16::from(text.get(from.position as usize) == Some(&' '));
         let here = self
             .numbers
             .entry((start, fractions))
@@ -295,17 +305,27 @@ impl<'c, 't> Walk<'c, 't> {
                 continue;
             }
             let taken = Taken::Number((found.value * list.multiplier).to_bits());
-            self.capture(state, slot, taken, (start, found.end as u16), next);
+            self.capture(from, index, (slot, taken), (start, found.end as u16));
         }
     }
 
     /// Any words, the fewest first. They begin and end with no space, and end only where what follows can go on.
-    fn wildcard(&mut self, slot: u32, next: NodeId, state: State) {
-        let start = state.position as usize + usize::from(self.text.get(state.position as usize) == Some(&' '));
+    fn wildcard(&mut self, slot: u32, index: usize, from: Branch) {
+        let start = from.position as usize + usize::from(self.text.get(from.position as usize) == Some(&' '));
         for end in (start + 1..=self.text.len()).rev() {
-            if self.text[end - 1] != ' ' && self.compiled.firsts[next as usize].admits(self.text.get(end).copied()) {
-                self.capture(state, slot, Taken::Words, (start as u16, end as u16), next);
+            if self.text[end - 1] != ' ' && self.goes_on(from.state, index, end) {
+                self.capture(from, index, (slot, Taken::Words), (start as u16, end as u16));
             }
+        }
+    }
+
+    /// Whether what follows a gate can go on at a place.
+    fn goes_on(&mut self, state: StateId, index: usize, position: usize) -> bool {
+        let behind = self.automaton.behind(self.compiled, state, index, self.begins_word(position as u16));
+        match self.text.get(position) {
+            None => behind != DEAD,
+            Some(_) if self.automaton.gates(behind) > 0 => true,
+            Some(&next) => self.automaton.step(self.compiled, behind, next) != DEAD,
         }
     }
 
@@ -314,29 +334,23 @@ impl<'c, 't> Walk<'c, 't> {
         if let Some(known) = self.values.get(&(list, position)) {
             return Ok(Rc::clone(known));
         }
-        let compiled = self.compiled;
-        let first = self.text.get(position as usize).copied();
-        let mut here = Vec::new();
-        // The walk of the template waits while the values are walked with the same steps.
-        let waiting = (std::mem::take(&mut self.stack), std::mem::take(&mut self.visited));
-        for (index, value) in compiled.lists[list as usize].iter().enumerate() {
-            if !compiled.firsts[value.start as usize].admits(first) {
-                continue;
+        let root = self.compiled.lists[list as usize].root;
+        let mut state = self.automaton.begin(self.compiled, root, self.begins_word(position));
+        let mut here: Vec<(u32, u16)> = Vec::new();
+        for end in position.. {
+            if state == DEAD {
+                break;
             }
-            self.push(State { node: value.start, position, captures: 0, joins: false });
-            while let Some(state) = self.stack.pop() {
-                self.steps += 1;
-                if self.steps > MAX_STEPS {
-                    return Err(TOO_MANY_STEPS);
-                }
-                match compiled.nodes[state.node as usize] {
-                    Node::Accept => here.push((index as u32, state.position)),
-                    _ => self.step(state),
-                }
-            }
-            self.visited.clear();
+            self.count(state)?;
+            let next = self.text.get(end as usize).copied();
+            let accepts = match next {
+                Some(_) => self.automaton.accepts(state),
+                None => self.automaton.accepts_at_end(self.compiled, state),
+            };
+            here.extend(accepts.iter().map(|&value| (value, end)));
+            let Some(next) = next else { break };
+            state = self.automaton.step(self.compiled, state, next);
         }
-        (self.stack, self.visited) = waiting;
         here.sort_unstable();
         here.dedup();
         let here = Rc::new(here);
@@ -347,8 +361,8 @@ impl<'c, 't> Walk<'c, 't> {
     /// What a template that matched the words means; the condition that is not met, where there is one.
     fn outcome(
         &self,
-        template: &'c CompiledTemplate,
-        block: &'c CompiledBlock,
+        block: usize,
+        template: &'c super::graph::CompiledTemplate,
         last: u32,
     ) -> Result<Outcome<'c>, String> {
         let mut captures = Vec::new();
@@ -359,6 +373,7 @@ impl<'c, 't> Walk<'c, 't> {
             at = capture.previous;
         }
         captures.reverse();
-        Outcome::new(self.compiled, template, block, self.normal, self.given, captures)
+        Outcome::new(self.compiled, template, &self.compiled.blocks[block], self.normal, self.given, captures)
+            .map_err(|unmet| unmet.to_string())
     }
 }

@@ -1,0 +1,91 @@
+//! The names of entities, areas and floors, compiled to the lists `name`, `area` and `floor`.
+
+use super::super::super::template::{self, Expression};
+use super::super::super::{Origin, SlotValue, spoken};
+use super::super::graph::{CompiledValue, Entity};
+use super::super::normalise;
+use super::super::{Context, Vocabulary};
+use super::{Block, Compiler, MAX_NODES, Problem, TooLarge, Values};
+
+impl Compiler<'_> {
+    pub(super) fn vocabulary(&mut self, vocabulary: &Vocabulary) {
+        self.limit = MAX_NODES;
+        let normal = |place: &Option<String>| place.as_deref().map(|place| normalise::sentence(place).characters);
+        let mut names = Values::default();
+        for (index, entity) in vocabulary.entities.iter().enumerate() {
+            let context = entity.full_context();
+            let out = entity.names.first().cloned().unwrap_or_default();
+            for name in &entity.names {
+                let stands_for = || CompiledValue {
+                    out: Some(SlotValue::Text(out.clone())),
+                    context: context.clone(),
+                    entity: Some(index as u32),
+                };
+                self.name(&mut names, name, vocabulary.templates, &entity.id, &stands_for);
+            }
+            self.out.entities.push(Entity {
+                id: entity.id.clone(),
+                kind: entity.kind.clone(),
+                area: normal(&entity.area),
+                floor: normal(&entity.floor),
+                device_class: entity.context.get("device_class").and_then(|class| class.as_str()).map(str::to_owned),
+            });
+        }
+        self.add_list((None, "name".to_owned()), names);
+        for (list, places) in [("area", &vocabulary.areas), ("floor", &vocabulary.floors)] {
+            let mut values = Values::default();
+            for place in places {
+                let stands_for = || CompiledValue {
+                    out: Some(SlotValue::Text(place.clone())),
+                    context: Context::new(),
+                    entity: None,
+                };
+                self.name(&mut values, place, vocabulary.templates, list, &stands_for);
+            }
+            self.add_list((None, list.to_owned()), values);
+        }
+    }
+
+    /// The ways to say a name: as it is written, and with its digits as words.
+    fn name(
+        &mut self,
+        list: &mut Values,
+        name: &str,
+        template: bool,
+        owner: &str,
+        stands_for: &dyn Fn() -> CompiledValue,
+    ) {
+        let fault = |message: String| Problem {
+            origin: Origin { file: format!("the name of {owner}"), line: 1 },
+            column: None,
+            message,
+        };
+        let parsed = if template {
+            template::parse(name).map_err(|error| error.to_string())
+        } else {
+            Ok(Expression::Text(name.trim().to_owned()))
+        };
+        let mut expressions = Vec::new();
+        match parsed {
+            Ok(expression) => expressions.push(expression),
+            Err(message) => self.problems.push(fault(format!("`{name}` is no template: {message}; it can't be said"))),
+        }
+        if self.out.words.is_some() && !template {
+            // Joined to a letter, a number is also said apart from it: "B2" is "b two".
+            let said = spoken::digits_as_words(name);
+            if said != name {
+                expressions.push(Expression::Text(said));
+            }
+        }
+        let nobody = Block::default();
+        for expression in expressions {
+            match self.value(list, &expression, stands_for(), (usize::MAX, &nobody)) {
+                Ok(true) => {}
+                Ok(false) => self.problems.push(fault(format!(
+                    "`{name}` has nothing in it that can be said; give it a name of letters or digits"
+                ))),
+                Err(TooLarge) => self.problems.push(fault(format!("`{name}` is too large"))),
+            }
+        }
+    }
+}
