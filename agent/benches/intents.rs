@@ -147,7 +147,10 @@ fn ask_peer(pack: &Path, cases: &[Case]) -> Vec<f64> {
         .unwrap();
     let mut input = peer.stdin.take().unwrap();
     let lines = std::fs::read(pack.join("cases.jsonl")).unwrap();
-    let writer = std::thread::spawn(move || input.write_all(&lines).unwrap());
+    let writer = std::thread::Builder::new()
+        .name("to the peer".to_owned())
+        .spawn(move || input.write_all(&lines).unwrap())
+        .unwrap();
     let output = peer.wait_with_output().unwrap();
     writer.join().unwrap();
     assert!(output.status.success(), "the peer failed");
