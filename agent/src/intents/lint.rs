@@ -151,7 +151,7 @@ impl<'a> Sampler<'a> {
 
     /// A situation that the block asks for, as far as names do not bring it along.
     fn context(&self, block: &Block) -> Context {
-        let wanted = block.requires.iter().filter(|(_, requirement)| requirement.slot);
+        let wanted = block.requires.iter().filter(|(_, requirement)| requirement.slot.is_some());
         let value = |key: &str| if key == "area" { self.vocabulary.areas.first().cloned() } else { None };
         wanted
             .map(|(key, requirement)| {

@@ -11,7 +11,7 @@
 //!     data:
 //!       - sentences: ["turn on [the] {name}"]
 //!         slots: {domain: light}                    # fixed; never overwrite a slot that was said
-//!         requires_context: {domain: light}         # also `area: {slot: true}`: must be known, becomes a slot
+//!         requires_context: {domain: light}         # also `area: {slot: true}` (or a slot's name): must be known, becomes a slot
 //!         excludes_context: {domain: [cover]}
 //!         required_keywords: ["light", "lights"]    # at least one of these words must be there
 //!         expansion_rules: {rule: "..."}            # for these sentences only
@@ -179,11 +179,12 @@ impl NumberList {
     /// Whether this is one of its numbers.
     pub(crate) fn holds(&self, value: f64) -> bool {
         let whole = |value: f64| (value - value.round()).abs() < 1e-9;
-        let fits = match self.fractions {
-            Fractions::None => whole(value) && (self.step == 1 || (value.round() as i64 - self.from) % self.step == 0),
-            Fractions::Halves => whole(value * 2.0),
-            Fractions::Tenths => whole(value * 10.0),
+        let (parts, base) = match self.fractions {
+            Fractions::None => (1.0, value.round()),
+            Fractions::Halves => (2.0, (value + 1e-9).floor()),
+            Fractions::Tenths => (10.0, (value + 1e-9).floor()),
         };
+        let fits = whole(value * parts) && (self.step == 1 || (base as i64 - self.from) % self.step == 0);
         fits && (self.from as f64..=self.to as f64).contains(&value)
     }
 }

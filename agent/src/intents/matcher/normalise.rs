@@ -149,6 +149,12 @@ pub(crate) fn literal(text: &str) -> Vec<Piece> {
                 }
                 continue;
             }
+            // At the edge of a word it counts for nothing, and whether a slot goes on with the word is not known here.
+            Class::Apostrophe if before.is_none() || after.is_none() => {
+                pieces.push(Piece::Perhaps('\''));
+                continue;
+            }
+            Class::Apostrophe if !is_word(before) || !is_word(after) => continue,
             Class::Apostrophe => folded.push('\''),
             Class::Letter => fold(character, |character| folded.push(character)),
         }
@@ -192,7 +198,8 @@ fn classify(character: char, before: Option<char>, after: Option<char>) -> Class
             Class::Space
         }
         '.' | '。' | ',' | '，' | '、' | '،' | '?' | '¿' | '？' | '؟' | '!' | '¡' | '！' | ';' | '；' | ':' | '：'
-        | '"' | '„' | '“' | '”' | '«' | '»' | '…' | '(' | ')' => Class::Nothing,
+        | '"' | '„' | '“' | '”' | '«' | '»' | '‹' | '›' | '…' | '(' | ')' | '「' | '」' | '『' | '』' | '।' | '۔'
+        | '։' | '።' => Class::Nothing,
         _ if character.is_whitespace() || character.is_control() => Class::Space,
         _ => Class::Letter,
     }
@@ -203,13 +210,12 @@ fn fold(character: char, mut push: impl FnMut(char)) {
     match character {
         'a'..='z' | '0'..='9' => push(character),
         '\u{2212}' => push('-'),
-        // The dotless i has the plain I as its capital; folding keeps it apart.
-        'ı' => push(character),
+        // The i without a dot has the plain I as its capital and the one with a dot a capital of its own. Who writes
+        // capitals can't be asked in which language, so that all four are one.
+        '\u{307}' => {}
         _ => {
-            for upper in character.to_uppercase() {
-                for lower in upper.to_lowercase() {
-                    push(lower);
-                }
+            for lower in character.to_uppercase().flat_map(char::to_lowercase).filter(|&lower| lower != '\u{307}') {
+                push(lower);
             }
         }
     }
@@ -234,6 +240,8 @@ mod tests {
             ("Straße", "strasse"),
             ("STRASSE", "strasse"),
             ("ΟΔΟΣ", "οδοσ"),
+            ("IŞIK İÇİN ışık", "işik için işik"),
+            ("un po' di", "un po di"),
             ("cafe\u{301}", "café"),
             ("¿Qué?", "qué"),
             ("lights on,please", "lights on please"),
@@ -275,7 +283,8 @@ mod tests {
             literal(" turn  ON "),
             [Piece::Space, characters("turn"), Piece::Space, characters("on"), Piece::Space]
         );
-        assert_eq!(literal("'s"), [characters("'s")]);
+        assert_eq!(literal("'s"), [Piece::Perhaps('\''), characters("s")]);
+        assert_eq!(literal("un po' di")[2], characters("po"));
         assert_eq!(
             literal("up-to-date"),
             [characters("up"), Piece::Space, characters("to"), Piece::Space, characters("date")]

@@ -45,7 +45,9 @@ pub(super) struct Outcome<'c> {
     pub(super) block: &'c CompiledBlock,
     /// The entity that a list value named.
     pub(super) entity: Option<u32>,
-    /// The length of what the slot `name` took, where that was no wildcard.
+    /// Whether the slot `name` has a value that is no wildcard's.
+    pub(super) named: bool,
+    /// The length of what the slot `name` took.
     pub(super) name_length: usize,
     pub(super) wildcards: usize,
     /// The characters matched by literal text.
@@ -109,14 +111,15 @@ impl<'c> Outcome<'c> {
         };
         let taken = |capture: &Capture| letters(capture.start as usize, capture.end as usize);
         let literal = letters(0, normal.characters.len()).saturating_sub(captures.iter().map(taken).sum());
-        let is_name =
-            |capture: &&Capture| compiled.slots[capture.slot as usize] == "name" && capture.taken != Taken::Words;
-        let length = |capture: &Capture| (capture.end - capture.start) as usize;
+        // As with every slot, the last one said counts, and one that is said before one that is fixed.
+        let name = captures.iter().rev().find(|capture| compiled.slots[capture.slot as usize] == "name");
+        let said = name.filter(|capture| capture.taken != Taken::Words);
         Ok(Outcome {
             template,
             block,
             entity: captures.iter().rev().find_map(|capture| value_of(compiled, capture)?.entity),
-            name_length: captures.iter().filter(is_name).map(length).max().unwrap_or(0),
+            named: said.is_some() || (name.is_none() && block.slots.contains_key("name")),
+            name_length: said.map_or(0, |capture| (capture.end - capture.start) as usize),
             wildcards: captures.iter().filter(|capture| capture.taken == Taken::Words).count(),
             literal,
             captures,
@@ -155,9 +158,9 @@ impl<'c> Outcome<'c> {
         for (slot, value) in &self.block.slots {
             slots.entry(slot.clone()).or_insert_with(|| value.clone());
         }
-        for (key, _) in self.block.requires.iter().filter(|(_, wanted)| wanted.slot) {
-            if let Some(value) = context.get(key) {
-                slots.entry(key.clone()).or_insert_with(|| from_json(value));
+        for (key, wanted) in &self.block.requires {
+            if let (Some(slot), Some(value)) = (&wanted.slot, context.get(key)) {
+                slots.entry(slot.clone()).or_insert_with(|| from_json(value));
             }
         }
         slots

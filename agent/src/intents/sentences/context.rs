@@ -7,17 +7,18 @@ use std::collections::BTreeMap;
 pub(crate) struct Requirement {
     /// Any of these; empty: any value at all.
     pub(crate) any_of: Vec<serde_json::Value>,
-    /// Whether the value becomes a slot of the same name.
-    pub(crate) slot: bool,
+    /// The slot that the value goes into, if it becomes one.
+    pub(crate) slot: Option<String>,
 }
 
 /// Context values that a block asks for, or asks not to be.
 pub(crate) type Requirements = BTreeMap<String, Requirement>;
 
 impl Requirement {
-    /// Whether a context value is one that is asked for. It may stand in a map, under `value`.
+    /// Whether a context value is one that is asked for. It may stand in a map, under `value`; null is none.
     pub(crate) fn is_met_by(&self, value: &serde_json::Value) -> bool {
-        self.any_of.is_empty() || self.any_of.contains(value.get("value").unwrap_or(value))
+        let value = value.get("value").unwrap_or(value);
+        if self.any_of.is_empty() { !value.is_null() } else { self.any_of.contains(value) }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the step from text to tree, its limits, and the wording of syntax errors. The meaning of the tree is `read`'s.
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
@@ -84,7 +84,7 @@ impl Node {
 /// Reads a document.
 ///
 /// # Errors
-/// The place and the reason where the text is no YAML, repeats a key, or is beyond the limits.
+/// The place and the reason where the text is no YAML, or is beyond the limits.
 pub(super) fn read(text: &str) -> Result<Node, (Place, String)> {
     if text.len() > MAX_FILE_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_FILE_BYTES} are read", text.len());
@@ -92,6 +92,7 @@ pub(super) fn read(text: &str) -> Result<Node, (Place, String)> {
     }
     let options = serde_saphyr::options! {
         with_snippet: false,
+        duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
         budget: serde_saphyr::budget! { max_depth: 64 },
     };
     let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
@@ -181,9 +182,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Tree, A::Error> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         while let Some((key, node)) = access.next_entry::<Key, Node>()? {
-            if entries.iter().any(|(other, _)| other.name == key.name) {
-                return Err(A::Error::custom(format!("the key `{}` stands here twice", key.name)));
-            }
+            // A key that stands here twice is named by the reader, for which the last one counts.
             entries.push((key, node));
         }
         Ok(Tree::Map(entries))
@@ -213,8 +212,6 @@ mod tests {
     fn a_fault_is_named_by_its_place() {
         let (place, message) = read("language: en\nintents: [a, b\nlists: {}\n").unwrap_err();
         assert!(place.line >= 2, "{place:?} {message}");
-        let (place, message) = read("a: 1\nb: 2\na: 3\n").unwrap_err();
-        assert_eq!(place.line, 3, "{message}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::context::Requirement;
 use super::document::{self, Key, Node, Place, Tree};
 use super::{Block, Problem, Requirements, Rule, Sentences, Source, Template};
 use crate::intents::{Origin, SlotValue};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Reads one file into `sentences`.
 pub(super) fn file(source: &Source, sentences: &mut Sentences, problems: &mut Vec<Problem>) {
@@ -35,15 +35,28 @@ impl Reader<'_> {
         self.problems.push(Problem { origin: self.origin(place), column, message });
     }
 
-    fn map<'n>(&mut self, node: &'n Node, what: &str) -> &'n [(Key, Node)] {
-        match &node.tree {
-            Tree::Map(entries) => entries,
+    /// The entries of a map. Of a key that stands there twice the last one counts.
+    fn map<'n>(&mut self, node: &'n Node, what: &str) -> Vec<&'n (Key, Node)> {
+        let entries = match &node.tree {
+            Tree::Map(entries) => entries.as_slice(),
             Tree::Null => &[],
             _ => {
                 self.fault(node.place, format!("{what} must be a map, and this is {}; it is left out", node.kind()));
                 &[]
             }
+        };
+        let mut last: HashMap<&str, usize> = HashMap::new();
+        for (index, (key, _)) in entries.iter().enumerate() {
+            if last.insert(&key.name, index).is_some() {
+                self.fault(key.place, format!("the key `{}` stands here twice; the last one counts", key.name));
+            }
         }
+        entries
+            .iter()
+            .enumerate()
+            .filter(|(index, (key, _))| last[key.name.as_str()] == *index)
+            .map(|(_, it)| it)
+            .collect()
     }
 
     fn list<'n>(&mut self, node: &'n Node, what: &str) -> &'n [Node] {
@@ -240,7 +253,7 @@ impl Reader<'_> {
                 wanted = None;
                 for (part, value) in entries {
                     match part.name.as_str() {
-                        "slot" => requirement.slot = self.flag(value, "slot").unwrap_or(false),
+                        "slot" => requirement.slot = self.slot_of_context(value, &key.name),
                         "value" => wanted = Some(value),
                         _ => self.unknown(part, "slot and value"),
                     }
@@ -254,6 +267,14 @@ impl Reader<'_> {
             requirements.insert(key.name.clone(), requirement);
         }
         requirements
+    }
+
+    /// The slot that takes a context value: `slot: true` one of the same name, `slot: name` one of that name.
+    fn slot_of_context(&mut self, node: &Node, key: &str) -> Option<String> {
+        match &node.tree {
+            Tree::Bool(flag) => flag.then(|| key.to_owned()),
+            _ => self.text(node, "slot"),
+        }
     }
 
     fn json_map(&mut self, node: &Node, what: &str) -> BTreeMap<String, serde_json::Value> {

@@ -51,7 +51,7 @@ responses:
     let block = &sentences.blocks[0];
     assert_eq!(block.slots["device_class"], SlotValue::List(vec!["a".into(), "b".into()]));
     assert_eq!(block.slots["count"], SlotValue::Number(3.0));
-    assert!(block.requires["area"].slot && block.requires["area"].any_of.is_empty());
+    assert!(block.requires["area"].slot.as_deref() == Some("area") && block.requires["area"].any_of.is_empty());
     assert_eq!(block.requires["kind"].any_of.len(), 2);
     assert_eq!(block.requires["floor"].any_of, ["z"]);
     assert!(block.requires["any"].any_of.is_empty());

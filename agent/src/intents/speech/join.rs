@@ -33,7 +33,7 @@ impl<'a> Builder<'a> {
         for group in groups.iter().filter(|group| !group.is_empty()) {
             let expansion = match group.as_slice() {
                 [Item::Part(part)] => self.convert(part, scope),
-                [Item::Letters(letters)] => whole_words(letters),
+                [Item::Letters(letters)] => whole_words(letters.trim_matches('\'')),
                 _ => self.joined(group, scope),
             };
             said.push(expansion?);
@@ -81,7 +81,8 @@ impl<'a> Builder<'a> {
                 let bits = normalise::literal(text).into_iter().filter_map(|piece| match piece {
                     Piece::Space => Some(Bit::Space),
                     Piece::Characters(characters) => Some(Bit::Letters(characters.into_iter().collect())),
-                    // A recogniser hands over no marks.
+                    Piece::Perhaps('\'') => Some(Bit::Letters("'".to_owned())),
+                    // A recogniser hands over no other marks.
                     Piece::Perhaps(_) => None,
                 });
                 ways.push(bits.collect());
@@ -135,10 +136,11 @@ impl<'a> Builder<'a> {
                 Bit::Space => {
                     if !letters.is_empty() {
                         let word = std::mem::take(&mut letters);
+                        let word = word.trim_end_matches('\'');
                         match if touches { said.pop() } else { None } {
                             // "{name}'s": the ending goes to the last word of every name.
-                            Some(before) => said.push(with_ending(&self.resolved(before), &word)?),
-                            None => said.push(whole_words(&word)?),
+                            Some(before) => said.push(with_ending(&self.resolved(before), word)?),
+                            None => said.push(whole_words(word.trim_start_matches('\''))?),
                         }
                     }
                     touches = false;
@@ -175,6 +177,7 @@ fn collect<'a>(parts: &'a [Expression], groups: &mut Vec<Vec<Item<'a>>>) {
                         (Piece::Characters(characters), Some(group)) => {
                             group.push(Item::Letters(characters.into_iter().collect()))
                         }
+                        (Piece::Perhaps('\''), Some(group)) => group.push(Item::Letters("'".to_owned())),
                         (Piece::Characters(_), None) | (Piece::Perhaps(_), _) => {}
                     }
                 }
@@ -190,6 +193,9 @@ fn collect<'a>(parts: &'a [Expression], groups: &mut Vec<Vec<Item<'a>>>) {
 
 /// Letters and digits as the words that are said for them; nothing for what no one says, such as `%`.
 fn whole_words(letters: &str) -> Option<Expansion> {
+    if letters.is_empty() {
+        return Some(Expansion::Empty);
+    }
     let said = spoken::digits_as_words(letters);
     said.split(' ').all(is_sayable).then(|| words(&said))
 }

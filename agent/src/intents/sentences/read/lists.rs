@@ -4,6 +4,7 @@ use super::super::super::template::{Expression, NumberRange};
 use super::super::document::{Key, Node, Tree};
 use super::super::{Fractions, List, ListKind, ListValue, NumberList};
 use super::Reader;
+use crate::intents::SlotValue;
 use std::collections::BTreeMap;
 
 /// The most values of one list.
@@ -77,6 +78,10 @@ impl Reader<'_> {
         if !matches!(node.tree, Tree::Map(_)) {
             value.text = self.text(node, "a list's value")?;
             value.expression = self.expression(&value.text, node.place, "the value")?;
+            // Plain words stand for themselves as they are written here; of a template, what was said counts.
+            if let Expression::Text(text) = &value.expression {
+                value.out = Some(SlotValue::Text(text.clone()));
+            }
             return Some(value);
         }
         let mut said = false;
