@@ -5,10 +5,12 @@
 //! them backwards (`read`). Promises that what is spelled is read back, and bounded work for any text. Digits, and which
 //! numbers a list allows, are the matcher's.
 
+mod openings;
 mod read;
 mod rules;
 mod spell;
 
+use openings::Openings;
 use rules::Language;
 use std::sync::OnceLock;
 
@@ -18,6 +20,7 @@ pub(crate) use read::Found;
 #[derive(Debug)]
 pub struct Numerals {
     language: Language,
+    openings: Openings,
 }
 
 /// A language's code, CLDR's rules and our own, and what they come to, which is found out at the first use.
@@ -141,6 +144,12 @@ const OTHER_NAMES: [(&str, &str); 6] = [
 ];
 
 impl Numerals {
+    fn new(rules: &[&str]) -> Numerals {
+        let language = Language::parse(rules);
+        let openings = Openings::of(&language);
+        Numerals { language, openings }
+    }
+
     /// The number words of a language, by a code such as `de`, `de-AT` or `pt_BR`; a place without rules of its own has
     /// those of its language. None where CLDR has none.
     pub fn of(language: &str) -> Option<&'static Numerals> {
@@ -161,7 +170,7 @@ impl Numerals {
 
 impl Entry {
     fn numerals(&self) -> &Numerals {
-        self.numerals.get_or_init(|| Numerals { language: Language::parse(self.rules) })
+        self.numerals.get_or_init(|| Numerals::new(self.rules))
     }
 }
 

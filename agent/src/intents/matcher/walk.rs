@@ -7,7 +7,7 @@
 //! the earlier wildcards are the shorter ones. That is what keeps alternatives and wildcards from multiplying. What a list
 //! matches at a place, and the numbers that begin there, are found once for the whole sentence.
 
-use super::super::numerals::Found;
+use super::super::numerals::{Found, Numerals};
 use super::super::sentences::{self, Fractions};
 use super::Context;
 use super::automaton::{Automaton, DEAD, Gate, StateId};
@@ -63,6 +63,10 @@ impl Hasher for Spread {
         self.write_u64(u64::from(value));
     }
 
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+
     fn write_u32(&mut self, value: u32) {
         self.write_u64(u64::from(value));
     }
@@ -73,6 +77,9 @@ impl Hasher for Spread {
 }
 
 type Spreading = BuildHasherDefault<Spread>;
+
+/// Numbers are looked for at a place, with or without fractions, in the words of a language.
+type NumbersKey = (u16, bool, Option<*const Numerals>);
 
 /// The values of a list that begin at a place: the value and one past its end.
 type ValuesHere = Rc<Vec<(u32, u16)>>;
@@ -90,7 +97,7 @@ pub(super) struct Walk<'c, 't> {
     captures: Vec<Capture>,
     classes: HashMap<ClassKey, u32, Spreading>,
     values: HashMap<(u32, u16), ValuesHere, Spreading>,
-    numbers: HashMap<(u16, u32), Rc<Vec<Found>>, Spreading>,
+    numbers: HashMap<NumbersKey, Rc<Vec<Found>>, Spreading>,
     /// The templates that end with the sentence, and with which captures.
     ends: Vec<(u32, u32)>,
     /// The block whose templates alone are walked; then values that its context does not admit are passed over at once.
@@ -295,10 +302,11 @@ impl<'c, 't> Walk<'c, 't> {
         let (text, spaces) = (self.text, !self.compiled.ignore_whitespace);
         let CompiledNumbers { list, numerals } = &self.compiled.numbers[numbers as usize];
         let start = from.position + u16::from(text.get(from.position as usize) == Some(&' '));
-        let here = self.numbers.entry((start, numbers)).or_insert_with(|| {
-            let numerals = numerals.filter(|_| list.words);
-            Rc::new(numbers::at(text, start as usize, numerals, list.fractions != Fractions::None, spaces))
-        });
+        let (numerals, fractions) = (numerals.filter(|_| list.words), list.fractions != Fractions::None);
+        let here = self
+            .numbers
+            .entry((start, fractions, numerals.map(std::ptr::from_ref)))
+            .or_insert_with(|| Rc::new(numbers::at(text, start as usize, numerals, fractions, spaces)));
         for found in Rc::clone(here).iter().rev() {
             let digits = matches!(text.get(start as usize), Some('0'..='9' | '-'));
             if (digits && !list.digits) || !list.holds(found.value) {

@@ -32,8 +32,7 @@ impl Numerals {
     /// text has any: without, a number is read wherever it stands; with them, one that ends inside a word is none where a
     /// longer one goes on in that word.
     pub(crate) fn read(&self, text: &[char], start: usize, fractions: bool, spaces: bool) -> Vec<Found> {
-        let begins = |character: &char| self.language.begins.admits(*character);
-        if !text.get(start).is_some_and(begins) {
+        if !text.get(start..).is_some_and(|rest| self.openings.admit(rest)) {
             return Vec::new();
         }
         let mut reader = Reader { numerals: self, text, spaces, known: HashMap::new(), readings: 0 };

@@ -38,8 +38,6 @@ pub(super) struct Language {
     pub(super) sets: Vec<RuleSet>,
     /// The sets that cardinal numbers begin with.
     pub(super) public: Vec<SetId>,
-    /// What a number can begin with.
-    pub(super) begins: First,
     /// Lines that made no sense.
     pub(super) passed_over: Vec<String>,
 }
@@ -210,17 +208,6 @@ impl Language {
                 }
             }
         }
-        let mut all = First::NOTHING;
-        for &set in &self.public {
-            all = all.and(self.sets[set].begins);
-        }
-        for set in &self.sets {
-            let exact = set.exact.iter().map(|(_, parts)| parts);
-            for parts in set.minus.iter().chain(&set.point).chain(&set.below_one).chain(&set.halves).chain(exact) {
-                all = all.and(self.begins(parts).0);
-            }
-        }
-        self.begins = all;
         self.drop_aliases();
     }
 

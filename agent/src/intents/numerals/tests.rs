@@ -182,7 +182,7 @@ proptest! {
 
     #[test]
     fn any_rules_are_read_or_passed_over(text in "[%a0-9:=←→\\[\\]$(){}, x.\\n-]{0,120}") {
-        let numerals = Numerals { language: Language::parse(&[&text]) };
+        let numerals = Numerals::new(&[&text]);
         let _said = numerals.spell(21.0);
         let _read = numerals.read(&normal("aa a0 a"), 0, true, true);
     }
