@@ -10,6 +10,7 @@ mod builtin;
 pub mod fixtures;
 pub mod lint;
 pub mod matcher;
+pub mod numerals;
 pub mod responses;
 pub mod sentences;
 pub mod speech;

@@ -20,7 +20,7 @@
 //!         metadata: {key: value}                   # `one: true`: one entity is meant; where several fit, ask which
 //! lists:
 //!   color: {values: ["red", {in: "(max|maximum)", out: 100, context: {...}, metadata: {...}}]}
-//!   level: {range: {from: 0, to: 100, step: 1, type: percentage, fractions: halves, multiplier: 0.1, digits: true, words: true}}
+//!   level: {range: {from: 0, to: 100, step: 1, type: percentage, fractions: halves, multiplier: 0.1, digits: true, words: true, words_language: en}}
 //!   rest: {wildcard: true}
 //! expansion_rules: {name: "[the] {name}"}
 //! skip_words: ["please"]
@@ -156,7 +156,7 @@ pub(crate) struct ListValue {
 }
 
 /// A list that holds numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NumberList {
     pub(crate) from: i64,
     pub(crate) to: i64,
@@ -165,6 +165,8 @@ pub(crate) struct NumberList {
     pub(crate) multiplier: f64,
     pub(crate) digits: bool,
     pub(crate) words: bool,
+    /// The language of its number words, where that is not the sentences'.
+    pub(crate) words_language: Option<String>,
 }
 
 /// Which parts of a whole number may be said.
@@ -192,7 +194,16 @@ impl NumberList {
 impl From<NumberRange> for NumberList {
     fn from(range: NumberRange) -> Self {
         let NumberRange { from, to, step } = range;
-        NumberList { from, to, step, fractions: Fractions::None, multiplier: 1.0, digits: true, words: true }
+        NumberList {
+            from,
+            to,
+            step,
+            fractions: Fractions::None,
+            multiplier: 1.0,
+            digits: true,
+            words: true,
+            words_language: None,
+        }
     }
 }
 

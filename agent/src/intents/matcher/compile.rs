@@ -4,12 +4,14 @@
 
 mod names;
 
+use super::super::numerals::Numerals;
 use super::super::sentences::{Block, ListKind, NumberList, Problem, Sentences, VOCABULARY_LISTS};
 use super::super::template::Expression;
 use super::Vocabulary;
-use super::graph::{Compiled, CompiledBlock, CompiledList, CompiledTemplate, CompiledValue, Node, NodeId};
+use super::graph::{
+    Compiled, CompiledBlock, CompiledList, CompiledNumbers, CompiledTemplate, CompiledValue, Node, NodeId,
+};
 use super::normalise::{self, Piece};
-use super::numbers;
 use std::collections::HashMap;
 
 /// The most nodes that one template may take, its rules included.
@@ -26,7 +28,7 @@ pub(super) fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Compil
         sentences,
         out: Compiled {
             ignore_whitespace: sentences.ignore_whitespace,
-            words: numbers::words(&sentences.language),
+            numerals: Numerals::of(&sentences.language),
             ..Compiled::default()
         },
         problems: Vec::new(),
@@ -220,7 +222,7 @@ impl Compiler<'_> {
                 let slot = self.slot(slot);
                 self.node(Node::Wildcard { slot, next })
             }
-            Some(ListKind::Numbers(numbers)) => self.number(*numbers, slot, next),
+            Some(ListKind::Numbers(numbers)) => self.number(numbers.clone(), slot, next),
             Some(ListKind::Values(values)) => {
                 let list = match self.lists.get(&key) {
                     Some(&list) => list,
@@ -274,9 +276,13 @@ impl Compiler<'_> {
     }
 
     fn number(&mut self, numbers: NumberList, slot: &str, next: NodeId) -> Result<NodeId, TooLarge> {
-        let known = self.out.numbers.iter().position(|known| *known == numbers);
+        let known = self.out.numbers.iter().position(|known| known.list == numbers);
         let numbers = known.unwrap_or_else(|| {
-            self.out.numbers.push(numbers);
+            let numerals = match &numbers.words_language {
+                Some(language) => Numerals::of(language),
+                None => self.out.numerals,
+            };
+            self.out.numbers.push(CompiledNumbers { list: numbers, numerals });
             self.out.numbers.len() - 1
         }) as u32;
         let slot = self.slot(slot);

@@ -6,10 +6,10 @@
 //! beginning: there is no cycle, and what follows a group is shared by all its alternatives. Rules are inlined. The
 //! values of a list are a graph of their own, compiled once and entered from wherever the list is used.
 
+use super::super::numerals::Numerals;
 use super::super::sentences::{NumberList, Requirements};
 use super::super::{Origin, SlotValue};
 use super::Context;
-use super::numbers::Words;
 use std::collections::BTreeMap;
 
 pub(super) type NodeId = u32;
@@ -71,6 +71,13 @@ pub(super) struct CompiledValue {
     pub(super) entity: Option<u32>,
 }
 
+/// Numbers that a list holds, and the words for them.
+#[derive(Debug)]
+pub(super) struct CompiledNumbers {
+    pub(super) list: NumberList,
+    pub(super) numerals: Option<&'static Numerals>,
+}
+
 /// An entity as far as a match has to know it.
 #[derive(Debug)]
 pub(super) struct Entity {
@@ -93,13 +100,14 @@ pub(super) struct Compiled {
     pub(super) literals: Vec<char>,
     pub(super) slots: Vec<String>,
     pub(super) lists: Vec<CompiledList>,
-    pub(super) numbers: Vec<NumberList>,
+    pub(super) numbers: Vec<CompiledNumbers>,
     pub(super) blocks: Vec<CompiledBlock>,
     pub(super) templates: Vec<CompiledTemplate>,
     pub(super) entities: Vec<Entity>,
     pub(super) skip_words: Vec<Vec<char>>,
     pub(super) ignore_whitespace: bool,
-    pub(super) words: Option<&'static Words>,
+    /// The number words of the sentences' language.
+    pub(super) numerals: Option<&'static Numerals>,
 }
 
 impl Compiled {

@@ -205,10 +205,22 @@ fn classify(character: char, before: Option<char>, after: Option<char>) -> Class
     }
 }
 
+/// The ASCII digit for a decimal digit of another script, of which Unicode keeps ten in a row.
+fn digit_of_script(character: char) -> Option<char> {
+    const ZEROS: [u32; 19] = [
+        0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xE50, 0xED0, 0xF20,
+        0x1040, 0x17E0, 0x1810, 0xFF10,
+    ];
+    let code = u32::from(character);
+    let zero = ZEROS.into_iter().find(|zero| (*zero..zero + 10).contains(&code))?;
+    char::from_digit(code - zero, 10)
+}
+
 /// Full case folding: upper case and back brings together what a lower-case mapping alone keeps apart (ß and ss, ς and σ).
 fn fold(character: char, mut push: impl FnMut(char)) {
     match character {
         'a'..='z' | '0'..='9' => push(character),
+        _ if digit_of_script(character).is_some() => digit_of_script(character).into_iter().for_each(push),
         '\u{2212}' => push('-'),
         // The i without a dot has the plain I as its capital and the one with a dot a capital of its own. Who writes
         // capitals can't be asked in which language, so that all four are one.

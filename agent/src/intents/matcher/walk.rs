@@ -7,12 +7,13 @@
 //! the earlier wildcards are the shorter ones. That is what keeps alternatives and wildcards from multiplying. What a list
 //! matches at a place, and the numbers that begin there, are found once for the whole sentence.
 
+use super::super::numerals::Found;
 use super::super::sentences::{self, Fractions};
 use super::Context;
 use super::automaton::{Automaton, DEAD, Gate, StateId};
-use super::graph::{Compiled, CompiledBlock, NodeId};
+use super::graph::{Compiled, CompiledBlock, CompiledNumbers, NodeId};
 use super::normalise::Normal;
-use super::numbers::{self, Found};
+use super::numbers;
 use super::outcome::{Capture, Outcome, Taken};
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -89,7 +90,7 @@ pub(super) struct Walk<'c, 't> {
     captures: Vec<Capture>,
     classes: HashMap<ClassKey, u32, Spreading>,
     values: HashMap<(u32, u16), ValuesHere, Spreading>,
-    numbers: HashMap<(u16, bool), Rc<Vec<Found>>, Spreading>,
+    numbers: HashMap<(u16, u32), Rc<Vec<Found>>, Spreading>,
     /// The templates that end with the sentence, and with which captures.
     ends: Vec<(u32, u32)>,
     /// The block whose templates alone are walked; then values that its context does not admit are passed over at once.
@@ -291,17 +292,16 @@ impl<'c, 't> Walk<'c, 't> {
     }
 
     fn number(&mut self, numbers: u32, slot: u32, index: usize, from: Branch) {
-        let list = self.compiled.numbers[numbers as usize];
-        let fractions = list.fractions != Fractions::None;
-        let (text, words) = (self.text, self.compiled.words);
+        let (text, spaces) = (self.text, !self.compiled.ignore_whitespace);
+        let CompiledNumbers { list, numerals } = &self.compiled.numbers[numbers as usize];
         let start = from.position + u16::from(text.get(from.position as usize) == Some(&' '));
-        let here = self
-            .numbers
-            .entry((start, fractions))
-            .or_insert_with(|| Rc::new(numbers::at(text, start as usize, words, fractions)));
+        let here = self.numbers.entry((start, numbers)).or_insert_with(|| {
+            let numerals = numerals.filter(|_| list.words);
+            Rc::new(numbers::at(text, start as usize, numerals, list.fractions != Fractions::None, spaces))
+        });
         for found in Rc::clone(here).iter().rev() {
             let digits = matches!(text.get(start as usize), Some('0'..='9' | '-'));
-            if !(if digits { list.digits } else { list.words }) || !list.holds(found.value) {
+            if (digits && !list.digits) || !list.holds(found.value) {
                 continue;
             }
             let taken = Taken::Number((found.value * list.multiplier).to_bits());
@@ -312,6 +312,12 @@ impl<'c, 't> Walk<'c, 't> {
     /// Any words, the fewest first. They begin and end with no space, and end only where what follows can go on.
     fn wildcard(&mut self, slot: u32, index: usize, from: Branch) {
         let start = from.position as usize + usize::from(self.text.get(from.position as usize) == Some(&' '));
+        let is_letter = |index: usize| self.text.get(index).is_some_and(|character| character.is_alphabetic());
+        // "fiveish" is no number with words after it: a word is not taken apart for them.
+        if from.word_begins && start > 0 && is_letter(start - 1) && is_letter(start) && !self.compiled.ignore_whitespace
+        {
+            return;
+        }
         for end in (start + 1..=self.text.len()).rev() {
             if self.text[end - 1] != ' ' && self.goes_on(from.state, index, end) {
                 self.capture(from, index, (slot, Taken::Words), (start as u16, end as u16));

@@ -70,7 +70,7 @@ impl Compiler<'_> {
             Ok(expression) => expressions.push(expression),
             Err(message) => self.problems.push(fault(format!("`{name}` is no template: {message}; it can't be said"))),
         }
-        if self.out.words.is_some() && !template {
+        if self.sentences.language.starts_with("en") && !template {
             // Joined to a letter, a number is also said apart from it: "B2" is "b two".
             let said = spoken::digits_as_words(name);
             if said != name {

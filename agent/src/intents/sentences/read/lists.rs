@@ -5,6 +5,7 @@ use super::super::document::{Key, Node, Tree};
 use super::super::{Fractions, List, ListKind, ListValue, NumberList};
 use super::Reader;
 use crate::intents::SlotValue;
+use crate::intents::numerals::Numerals;
 use std::collections::BTreeMap;
 
 /// The most values of one list.
@@ -113,6 +114,7 @@ impl Reader<'_> {
             multiplier: 1.0,
             digits: true,
             words: true,
+            words_language: None,
         };
         let (mut from, mut to) = (None, None);
         for (key, value) in self.map(node, "a range") {
@@ -142,9 +144,15 @@ impl Reader<'_> {
                 },
                 "digits" => numbers.digits = self.flag(value, "digits").unwrap_or(true),
                 "words" => numbers.words = self.flag(value, "words").unwrap_or(true),
-                // Numbers are read in the language of the sentences.
-                "words_language" => {}
-                _ => self.unknown(key, "from, to, step, type, multiplier, fractions, digits and words"),
+                "words_language" => {
+                    numbers.words_language = self.text(value, "words_language");
+                    if let Some(language) = numbers.words_language.as_deref().filter(|it| Numerals::of(it).is_none()) {
+                        let message =
+                            format!("no number words are known for the language `{language}`; digits are read");
+                        self.fault(value.place, message);
+                    }
+                }
+                _ => self.unknown(key, "from, to, step, type, multiplier, fractions, digits, words and words_language"),
             }
         }
         let (Some(from), Some(to)) = (from, to) else {
