@@ -103,9 +103,13 @@ pub fn read(path: &Path) -> Result<Vocabulary, FixturesError> {
     if bytes > MAX_FILE_BYTES {
         return Err(FixturesError::TooLarge { path: path.to_owned(), bytes });
     }
-    let text = std::fs::read_to_string(path).map_err(file)?;
+    parse(path, &std::fs::read_to_string(path).map_err(file)?)
+}
+
+/// Reads the names of a fixtures file whose text is at hand; `path` is what errors call it.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Vocabulary, FixturesError> {
     let options = serde_saphyr::options! { with_snippet: false };
-    let document: Document = serde_saphyr::from_str_with_options(&text, options)
+    let document: Document = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| FixturesError::Form { path: path.to_owned(), message: error.without_snippet().to_string() })?;
     vocabulary(path, &document)
 }
