@@ -7,6 +7,7 @@
 //! Leaves to others what a sentence means, and how a word sounds (`pronunciation`).
 
 pub mod automaton;
+pub(crate) mod gbnf;
 mod jsgf;
 mod prune;
 #[cfg(test)]
@@ -27,6 +28,13 @@ pub const MAX_DEPTH: usize = 64;
 
 /// The longest word, in bytes.
 pub const MAX_WORD_BYTES: usize = 100;
+
+/// In the place of a word: any word at all. Only a grammar of what is written has it, for nobody knows its sound.
+pub const ANY_WORD: &str = "*";
+
+/// In the place of a word: a number in digits, with a fraction or a percent sign or without. Only a grammar of what is
+/// written has it.
+pub const DIGITS: &str = "#";
 
 /// The rule of what may be said before and after every sentence ("please"). No sentence refers to it.
 pub const POLITENESS: &str = "politeness";
@@ -75,6 +83,17 @@ pub enum GrammarError {
     TooLarge {
         /// The number of words, written out.
         words: usize,
+        /// The limit.
+        most: usize,
+        /// The sentence with the most words.
+        largest: Origin,
+    },
+    /// The automaton of the grammar has too many states.
+    #[error(
+        "the sentences are too many: they can go on from more than {most} places; the largest is at {largest}: \
+         shorten its lists, or split it"
+    )]
+    TooManyStates {
         /// The limit.
         most: usize,
         /// The sentence with the most words.

@@ -1,4 +1,4 @@
-//! Writes a grammar as the smallest deterministic automaton over its words, in sphinxbase's FSG format.
+//! A grammar as the smallest deterministic automaton over its words, and that automaton in sphinxbase's FSG format.
 //!
 //! ```text
 //! FSG_BEGIN victus
@@ -24,10 +24,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
-use super::{Expansion, GrammarError, POLITENESS, SpeechGrammar, token_of_word};
+use super::{Expansion, GrammarError, MAX_WORDS_WRITTEN_OUT, POLITENESS, SpeechGrammar, token_of_word};
 
-/// The most states. A grammar that needs more is larger than a decoder follows in time.
+/// The most states of an automaton for PocketSphinx, before equal ones are merged. A grammar that needs more is larger than
+/// its decoder follows in time.
 pub const MAX_STATES: usize = 50_000;
+
+/// The most states, before equal ones are merged, where only what is said is followed. Each takes some hundred bytes
+/// while the automaton is made.
+pub const MAX_STATES_FOLLOWED: usize = 400_000;
+
+/// The most words, written out, where only what is said is followed, as by whisper's bias.
+pub const MAX_WORDS_FOLLOWED: usize = 400_000;
 
 /// The longest list of alternatives whose order says something.
 const SHORT_LIST: usize = 6;
@@ -152,13 +160,66 @@ struct State {
     next: BTreeMap<u32, (u32, Likely)>,
 }
 
+/// The smallest automaton of a grammar. State 0 is the start.
+#[derive(Debug, Clone)]
+pub struct Automaton {
+    states: Vec<State>,
+    words: Vec<String>,
+}
+
+/// A word that may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next<'a> {
+    /// The word.
+    pub word: &'a str,
+    /// The state after it.
+    pub state: u32,
+    /// How likely it is, in thousandths, beside 1000 for the likeliest.
+    pub likely: u32,
+}
+
+impl Automaton {
+    /// How many states there are.
+    pub fn size(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether a sentence may end in this state.
+    pub fn ends(&self, state: u32) -> bool {
+        self.states.get(state as usize).is_some_and(|state| state.ends)
+    }
+
+    /// The words that may come next, in the order in which the grammar first names them.
+    pub fn next(&self, state: u32) -> impl Iterator<Item = Next<'_>> {
+        let arrows = self.states.get(state as usize).into_iter().flat_map(|state| &state.next);
+        arrows.filter_map(|(word, (state, likely))| {
+            let word = self.words.get(*word as usize)?;
+            Some(Next { word, state: *state, likely: likely.0 })
+        })
+    }
+}
+
 impl SpeechGrammar {
     /// The grammar as the smallest automaton, in the FSG format.
     ///
     /// # Errors
     /// [`GrammarError`] as for [`SpeechGrammar::to_jsgf`], and if the automaton has more than [`MAX_STATES`].
     pub fn to_fsg(&self) -> Result<String, GrammarError> {
-        let largest = self.whole()?.clone();
+        let automaton = self.automaton_within(MAX_WORDS_WRITTEN_OUT, MAX_STATES)?;
+        Ok(write(&automaton.states, &automaton.words))
+    }
+
+    /// The grammar as the smallest automaton.
+    ///
+    /// # Errors
+    /// [`GrammarError`] if nothing can be said, if a rule is undefined or uses itself, if the grammar has more than
+    /// [`MAX_WORDS_FOLLOWED`] or its automaton more than [`MAX_STATES_FOLLOWED`].
+    pub fn automaton(&self) -> Result<Automaton, GrammarError> {
+        self.automaton_within(MAX_WORDS_FOLLOWED, MAX_STATES_FOLLOWED)
+    }
+
+    fn automaton_within(&self, most_words: usize, most_states: usize) -> Result<Automaton, GrammarError> {
+        let largest = self.bounded(most_words)?.clone();
         let mut written = Written { grammar: self, words: Words::default(), arcs: Vec::new() };
         let start = written.state();
         let begun = written.polite(start);
@@ -168,10 +229,11 @@ impl SpeechGrammar {
             written.arc(end, None, done);
         }
         let end = written.polite(done);
-        let Some(states) = determine(&written, start, end) else {
-            return Err(GrammarError::TooLarge { words: written.words.words.len(), most: MAX_STATES, largest });
+        let Some(states) = determine(&written, start, end, most_states) else {
+            return Err(GrammarError::TooManyStates { most: most_states, largest });
         };
-        Ok(write(&minimise(states), &written.words.words))
+        let words = written.words.words.iter().map(|word| (*word).to_owned()).collect();
+        Ok(Automaton { states: minimise(states), words })
     }
 }
 
@@ -188,18 +250,18 @@ impl Written<'_> {
     }
 }
 
-/// Subset construction; state 0 is the start. None if there are too many states.
-fn determine(written: &Written<'_>, start: u32, end: u32) -> Option<Vec<State>> {
+/// Subset construction; state 0 is the start. None if there are more states than `most`.
+fn determine(written: &Written<'_>, start: u32, end: u32, most: usize) -> Option<Vec<State>> {
     let mut first = BTreeMap::from([(start, Likely::CERTAIN)]);
     written.closure(&mut first);
     let mut numbers: HashMap<BTreeMap<u32, Likely>, u32> = HashMap::from([(first.clone(), 0)]);
     let mut sets = vec![first];
     let mut states: Vec<State> = Vec::new();
     while states.len() < sets.len() {
-        if sets.len() > MAX_STATES {
+        if sets.len() > most {
             return None;
         }
-        let set = sets[states.len()].clone();
+        let set = std::mem::take(&mut sets[states.len()]);
         let mut reached: BTreeMap<u32, (Likely, BTreeMap<u32, Likely>)> = BTreeMap::new();
         for (state, likely) in &set {
             for arc in &written.arcs[*state as usize] {
@@ -262,10 +324,10 @@ fn minimise(states: Vec<State>) -> Vec<State> {
     kept.into_iter().rev().map(turned).collect()
 }
 
-fn write(states: &[State], words: &[&str]) -> String {
+fn write(states: &[State], words: &[String]) -> String {
     let last = states.len();
     let mut text = format!("FSG_BEGIN victus\nNUM_STATES {}\nSTART_STATE 0\nFINAL_STATE {last}\n", last + 1);
-    let tokens: Vec<String> = words.iter().map(|word| token_of_word(word)).collect();
+    let tokens: Vec<String> = words.iter().map(|word| token_of_word(word.as_str())).collect();
     for (number, state) in states.iter().enumerate() {
         for (word, (to, likely)) in &state.next {
             let (token, likely) = (&tokens[*word as usize], likely.0 as f32 / 1000.0);

@@ -27,7 +27,7 @@ impl SpeechGrammar {
     /// [`SpeechGrammar::checked`] leaves out).
     pub fn to_jsgf(&self) -> Result<String, GrammarError> {
         let used = self.used_rules()?;
-        self.whole()?;
+        self.bounded(MAX_WORDS_WRITTEN_OUT)?;
         let around = if self.rules.contains_key(POLITENESS) { format!(" [ <r_{POLITENESS}> ]") } else { String::new() };
         let mut text = format!("#JSGF V1.0;\ngrammar victus;\npublic <victus> ={around} (");
         for (index, sentence) in self.sentences.iter().enumerate() {
@@ -46,7 +46,7 @@ impl SpeechGrammar {
     }
 
     /// The rules that sentences use.
-    fn used_rules(&self) -> Result<BTreeSet<&str>, GrammarError> {
+    pub(super) fn used_rules(&self) -> Result<BTreeSet<&str>, GrammarError> {
         let mut used = BTreeSet::new();
         for sentence in &self.sentences {
             self.follow(sentence, &mut used, &mut Vec::new())?;
@@ -58,17 +58,17 @@ impl SpeechGrammar {
         Ok(used)
     }
 
-    /// Checks that there is something to say, that it is not too large, and that no rule is undefined or uses itself.
-    /// Where the largest sentence was written.
-    pub(super) fn whole(&self) -> Result<&Origin, GrammarError> {
+    /// Checks that there is something to say, that it has no more than so many words, written out, and that no rule is
+    /// undefined or uses itself. Where the largest sentence was written.
+    pub(super) fn bounded(&self, most: usize) -> Result<&Origin, GrammarError> {
         self.used_rules()?;
         let (words, largest) = self.written_out();
         let largest = match largest {
             Some(largest) if words > 0 => largest,
             _ => return Err(GrammarError::Empty),
         };
-        if words > MAX_WORDS_WRITTEN_OUT {
-            return Err(GrammarError::TooLarge { words, most: MAX_WORDS_WRITTEN_OUT, largest: largest.clone() });
+        if words > most {
+            return Err(GrammarError::TooLarge { words, most, largest: largest.clone() });
         }
         Ok(largest)
     }

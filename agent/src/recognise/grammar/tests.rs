@@ -166,6 +166,16 @@ fn a_grammar_that_explodes_is_refused_by_its_size() {
 }
 
 #[test]
+fn a_grammar_with_too_many_states_is_refused_where_a_decoder_follows_them_and_merged_otherwise() {
+    let many: Vec<String> = (0..55_000).map(|number| format!("word{number}")).collect();
+    let mut grammar = grammar(&[(1, "stop")], &[]);
+    grammar.sentences.push(rule(2, one_of(&many.iter().map(String::as_str).collect::<Vec<_>>())));
+    let error = grammar.to_fsg().unwrap_err();
+    assert_eq!(error, GrammarError::TooManyStates { most: automaton::MAX_STATES, largest: origin(2) });
+    assert_eq!(grammar.automaton().unwrap().size(), 2);
+}
+
+#[test]
 fn tokens_stand_for_any_word() {
     assert_eq!(token_of_word("what's"), "what's");
     assert_eq!(token_of_word("café"), "café");
