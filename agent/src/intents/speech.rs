@@ -1,14 +1,15 @@
 //! From sentences to the closed grammar of a recogniser.
 //!
-//! Templates join parts of words (`light[s]`, `{name}['s]`), a recogniser knows whole words only: where parts touch
-//! without a space, the ways to fill them are written out. Owns that step, the rules that sentences share (lists, names,
-//! numbers), and what cannot be said: a wildcard (nobody knows its words), and what no one speaks (`%`). Alternatives that
+//! Templates join parts of words (`light[s]`, `{name}['s]`, `l'{name}`), a recogniser knows whole words only: where parts
+//! touch without a space, the ways to fill them are written out. Owns that step, the rules that sentences share (lists,
+//! names, numbers), and what cannot be said: a wildcard (nobody knows its words), and what no one speaks (`%`). Alternatives that
 //! can't be said are left out, and a sentence that can't be said without them is left out as a whole. Promises that what
 //! the grammar yields is matched by the sentences that it was made from. Leaves pronunciations and file formats to
 //! `recognise`.
 
 mod join;
 mod numbers;
+mod written;
 
 use super::matcher::{NamedEntity, Vocabulary, normalise};
 use super::sentences::{Block, ListKind, ListValue, Problem, Sentences, VOCABULARY_LISTS, admits};
@@ -17,18 +18,27 @@ use super::{Origin, spoken};
 use crate::recognise::grammar::{Expansion, GrammarRule, POLITENESS, SpeechGrammar};
 use std::collections::{BTreeMap, HashMap};
 
+pub use written::written_grammar;
+
 /// The grammar of everything that the sentences can hear, and what was left out of it because it could not be written out.
 ///
 /// A language that writes no spaces has no words to build a grammar from: its grammar is empty.
 pub fn grammar(sentences: &Sentences, vocabulary: &Vocabulary) -> (SpeechGrammar, Vec<Problem>) {
+    build(sentences, vocabulary, false)
+}
+
+fn build(sentences: &Sentences, vocabulary: &Vocabulary, written: bool) -> (SpeechGrammar, Vec<Problem>) {
     let mut builder = Builder {
         sentences,
         vocabulary,
+        written,
         grammar: SpeechGrammar::default(),
         problems: Vec::new(),
         spoken_numbers: sentences.language.starts_with("en"),
         lists: HashMap::new(),
         rules: HashMap::new(),
+        touched: HashMap::new(),
+        touched_words: 0,
     };
     if sentences.ignore_whitespace {
         return (builder.grammar, builder.problems);
@@ -60,6 +70,8 @@ struct Scope<'a> {
 struct Builder<'a> {
     sentences: &'a Sentences,
     vocabulary: &'a Vocabulary,
+    /// Whether it is a grammar of what is written rather than of what is said.
+    written: bool,
     grammar: SpeechGrammar,
     problems: Vec<Problem>,
     /// Whether numbers are said in the language of `spoken`.
@@ -68,6 +80,10 @@ struct Builder<'a> {
     lists: HashMap<(String, Option<usize>, Vec<bool>), Option<Expansion>>,
     /// Expansion rules already made, by their name and the block that they were made for.
     rules: HashMap<(String, usize), Option<Expansion>>,
+    /// Lists already made with letters that touch their words, by the list's rule, the side and the letters.
+    touched: HashMap<(String, join::Side, String), Option<Expansion>>,
+    /// How many words those have.
+    touched_words: usize,
 }
 
 impl<'a> Builder<'a> {
@@ -92,7 +108,7 @@ impl<'a> Builder<'a> {
                 Some(Expansion::Alternatives(orders.map(order).collect()))
             }
             Expression::List { list, slot } => self.list(list, slot, scope),
-            Expression::Range { range, .. } => self.number(&(*range).into()),
+            Expression::Range { range, .. } => self.numeral(&(*range).into()),
             Expression::Rule(name) => self.rule(name, scope),
         }
     }
@@ -151,8 +167,8 @@ impl<'a> Builder<'a> {
             None => self.sentences.lists.get(name)?,
         };
         match &list.kind {
-            ListKind::Wildcard => None,
-            ListKind::Numbers(numbers) => self.number(numbers),
+            ListKind::Wildcard => self.any_words(),
+            ListKind::Numbers(numbers) => self.numeral(numbers),
             ListKind::Values(values) => {
                 let admitted: Vec<bool> = values
                     .iter()
@@ -232,7 +248,8 @@ impl<'a> Builder<'a> {
             let said =
                 normalise::sentence(&if self.spoken_numbers { spoken::digits_as_words(text) } else { text.to_owned() })
                     .text();
-            (!said.is_empty() && said.split(' ').all(join::is_sayable)).then(|| words(&said))
+            let said = (!said.is_empty() && said.split(' ').all(join::is_sayable)).then(|| words(&said));
+            self.as_written(text, said)
         };
         if !self.vocabulary.templates {
             return plain(name);

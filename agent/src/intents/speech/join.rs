@@ -3,11 +3,14 @@
 use super::super::sentences::Problem;
 use super::super::spoken;
 use super::super::template::Expression;
-use super::{Builder, Expansion, Scope, normalise, words};
+use super::{Builder, Expansion, Scope, normalise, simplified, words};
+use crate::recognise::grammar::{ANY_WORD, DIGITS};
 use normalise::Piece;
 
 /// The most ways in which parts that touch are written out.
 const MAX_WAYS: usize = 512;
+/// The most words, in all, of lists that are written out once more because letters touch what they name.
+const MAX_TOUCHED_WORDS: usize = 50_000;
 
 /// A part of a way: whole words are made of letters between two spaces.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +18,13 @@ enum Bit {
     Space,
     Letters(String),
     Whole(Expansion),
+}
+
+/// The side of a word at which letters touch it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Side {
+    Before,
+    After,
 }
 
 /// What stands between two spaces of a sequence.
@@ -33,7 +43,7 @@ impl<'a> Builder<'a> {
         for group in groups.iter().filter(|group| !group.is_empty()) {
             let expansion = match group.as_slice() {
                 [Item::Part(part)] => self.convert(part, scope),
-                [Item::Letters(letters)] => whole_words(letters.trim_matches('\'')),
+                [Item::Letters(letters)] => self.whole_words(letters.trim_matches('\'')),
                 _ => self.joined(group, scope),
             };
             said.push(expansion?);
@@ -50,22 +60,26 @@ impl<'a> Builder<'a> {
             };
             ways = self.product(&ways, &next, scope)?;
         }
-        let said: Vec<Expansion> = ways.iter().filter_map(|way| self.put_together(way)).collect();
+        let said: Vec<Expansion> = ways.iter().filter_map(|way| self.put_together(way, scope)).collect();
         (!said.is_empty()).then_some(Expansion::Alternatives(said))
     }
 
     fn product(&mut self, ways: &[Vec<Bit>], next: &[Vec<Bit>], scope: Scope<'a>) -> Option<Vec<Vec<Bit>>> {
         if ways.len() * next.len() > MAX_WAYS {
-            self.too_many(scope);
+            self.too_many_ways(scope);
             return None;
         }
         Some(ways.iter().flat_map(|way| next.iter().map(move |more| [way.as_slice(), more].concat())).collect())
     }
 
-    fn too_many(&mut self, scope: Scope<'a>) {
+    fn too_many_ways(&mut self, scope: Scope<'a>) {
+        self.too_many(scope, &format!("parts of words that touch can be put together in more than {MAX_WAYS} ways"));
+    }
+
+    fn too_many(&mut self, scope: Scope<'a>, what: &str) {
         let Some(template) = scope.block.templates.first() else { return };
         let message = format!(
-            "parts of words that touch can be put together in more than {MAX_WAYS} ways; some sentences here are left out of the recogniser's grammar: put spaces between the parts"
+            "{what}; some sentences here are left out of the recogniser's grammar: put spaces between the parts"
         );
         let problem = Problem { origin: template.origin.clone(), column: None, message };
         if !self.problems.contains(&problem) {
@@ -108,7 +122,7 @@ impl<'a> Builder<'a> {
                 ways.extend(said);
             }
             Expression::Range { range, .. } => {
-                ways.extend(self.number(&(*range).into()).map(|said| vec![Bit::Whole(said)]))
+                ways.extend(self.numeral(&(*range).into()).map(|said| vec![Bit::Whole(said)]))
             }
             Expression::List { list, slot } => {
                 ways.extend(self.list(list, slot, scope).map(|said| vec![Bit::Whole(said)]))
@@ -119,50 +133,85 @@ impl<'a> Builder<'a> {
             }
         }
         if ways.len() > MAX_WAYS {
-            self.too_many(scope);
+            self.too_many_ways(scope);
             return None;
         }
         Some(ways)
     }
 
     /// One way as words; nothing where it can't be said.
-    fn put_together(&self, way: &[Bit]) -> Option<Expansion> {
+    fn put_together(&mut self, way: &[Bit], scope: Scope<'a>) -> Option<Expansion> {
         let mut said: Vec<Expansion> = Vec::new();
-        let mut letters = String::new();
-        let mut touches = false;
-        for bit in way.iter().chain([&Bit::Space]) {
-            match bit {
-                Bit::Letters(more) => letters.push_str(more),
-                Bit::Space => {
-                    if !letters.is_empty() {
-                        let word = std::mem::take(&mut letters);
-                        let word = word.trim_end_matches('\'');
-                        match if touches { said.pop() } else { None } {
-                            // "{name}'s": the ending goes to the last word of every name.
-                            Some(before) => said.push(with_ending(&self.resolved(before), word)?),
-                            None => said.push(whole_words(word.trim_start_matches('\''))?),
-                        }
-                    }
-                    touches = false;
-                }
-                Bit::Whole(_) if touches || !letters.is_empty() => return None,
-                Bit::Whole(expansion) => {
-                    said.push(expansion.clone());
-                    touches = true;
+        for run in way.split(|bit| *bit == Bit::Space) {
+            let mut letters = [String::new(), String::new()];
+            let mut whole: Option<&Expansion> = None;
+            for bit in run {
+                match bit {
+                    Bit::Letters(more) => letters[usize::from(whole.is_some())].push_str(more),
+                    Bit::Whole(_) if whole.is_some() => return None,
+                    Bit::Whole(expansion) => whole = Some(expansion),
+                    Bit::Space => {}
                 }
             }
+            let [before, after] = &letters;
+            said.push(match whole {
+                None => self.whole_words(before.trim_matches('\''))?,
+                Some(whole) => {
+                    // "l'{name}": the letters go to the first word of every name; "{name}'s": to the last one.
+                    let whole = self.touched(whole.clone(), Side::Before, before.trim_start_matches('\''), scope)?;
+                    self.touched(whole, Side::After, after.trim_end_matches('\''), scope)?
+                }
+            });
         }
         Some(Expansion::Sequence(said))
     }
 
-    fn resolved(&self, expansion: Expansion) -> Expansion {
-        match &expansion {
-            Expansion::Rule(name) if name.starts_with("list_") => {
-                self.grammar.rules.get(name).map_or(expansion.clone(), |rule| rule.expansion.clone())
-            }
-            _ => expansion,
+    /// The same with letters that touch its first or last word. A list becomes another list, made once for each text that
+    /// touches it.
+    fn touched(&mut self, whole: Expansion, side: Side, letters: &str, scope: Scope<'a>) -> Option<Expansion> {
+        if letters.is_empty() {
+            return Some(whole);
         }
+        if !letters.chars().all(|character| character.is_alphabetic() || character == '\'') {
+            return None;
+        }
+        let list = match &whole {
+            Expansion::Rule(name) => self.grammar.rules.get(name).filter(|_| is_list(name)).map(|rule| (name, rule)),
+            _ => None,
+        };
+        let Some((name, rule)) = list else { return with_letters(&whole, side, letters) };
+        let key = (name.clone(), side, letters.to_owned());
+        if let Some(known) = self.touched.get(&key) {
+            return known.clone();
+        }
+        let (made, origin) = (with_letters(&rule.expansion, side, letters).map(simplified), rule.origin.clone());
+        let made = made.and_then(|made| {
+            self.touched_words += count(&made);
+            if self.touched_words > MAX_TOUCHED_WORDS {
+                let what = format!("letters touch the words of lists that have more than {MAX_TOUCHED_WORDS} words");
+                self.too_many(scope, &what);
+                return None;
+            }
+            Some(Expansion::Rule(self.add_rule(&format!("touched_{}", key.0), made, &origin)))
+        });
+        self.touched.insert(key, made.clone());
+        made
     }
+
+    /// Letters and digits as the words that are said for them; nothing for what no one says, such as `%`.
+    fn whole_words(&self, letters: &str) -> Option<Expansion> {
+        if letters.is_empty() {
+            return Some(Expansion::Empty);
+        }
+        let said = if self.spoken_numbers { spoken::digits_as_words(letters) } else { letters.to_owned() };
+        let said = said.split(' ').all(is_sayable).then(|| words(&said));
+        self.as_written(letters, said)
+    }
+}
+
+/// Whether a rule is a list, or one that letters already touch.
+fn is_list(rule: &str) -> bool {
+    rule.starts_with("list_") || rule.starts_with("touched_")
 }
 
 /// Splits parts at their spaces.
@@ -191,39 +240,56 @@ fn collect<'a>(parts: &'a [Expression], groups: &mut Vec<Vec<Item<'a>>>) {
     }
 }
 
-/// Letters and digits as the words that are said for them; nothing for what no one says, such as `%`.
-fn whole_words(letters: &str) -> Option<Expansion> {
-    if letters.is_empty() {
-        return Some(Expansion::Empty);
-    }
-    let said = spoken::digits_as_words(letters);
-    said.split(' ').all(is_sayable).then(|| words(&said))
-}
-
 /// Whether a recogniser could know a word.
 pub(super) fn is_sayable(word: &str) -> bool {
     word.chars().any(char::is_alphabetic)
         && word.chars().all(|character| character.is_alphabetic() || character == '\'')
 }
 
-/// The same with an ending at its last word; nothing where the last word is not fixed.
-fn with_ending(expansion: &Expansion, ending: &str) -> Option<Expansion> {
-    if !ending.chars().all(|character| character.is_alphabetic() || character == '\'') {
-        return None;
-    }
+/// The same with letters before its first word or after its last; nothing where no such word is fixed. What may be left
+/// out at that side is left out or takes the letters.
+fn with_letters(expansion: &Expansion, side: Side, letters: &str) -> Option<Expansion> {
     match expansion {
-        Expansion::Word(word) => Some(Expansion::Word(format!("{word}{ending}"))),
+        Expansion::Word(word) if matches!(word.as_str(), ANY_WORD | DIGITS) => None,
+        Expansion::Word(word) => Some(Expansion::Word(match side {
+            Side::Before => format!("{letters}{word}"),
+            Side::After => format!("{word}{letters}"),
+        })),
         Expansion::Sequence(parts) => {
-            let (last, first) = parts.split_last()?;
-            let mut parts = first.to_vec();
-            parts.push(with_ending(last, ending)?);
-            Some(Expansion::Sequence(parts))
+            let (edge, rest) = match side {
+                Side::Before => parts.split_first()?,
+                Side::After => parts.split_last()?,
+            };
+            let whole = |edge: Expansion| match side {
+                Side::Before => Expansion::Sequence([std::slice::from_ref(&edge), rest].concat()),
+                Side::After => Expansion::Sequence([rest, std::slice::from_ref(&edge)].concat()),
+            };
+            let without = || with_letters(&Expansion::Sequence(rest.to_vec()), side, letters);
+            match edge {
+                Expansion::Empty => without(),
+                Expansion::Optional(inner) => {
+                    let ways: Vec<Expansion> =
+                        with_letters(inner, side, letters).map(whole).into_iter().chain(without()).collect();
+                    (!ways.is_empty()).then_some(Expansion::Alternatives(ways))
+                }
+                edge => with_letters(edge, side, letters).map(whole),
+            }
         }
         Expansion::Alternatives(parts) => {
-            let ended = parts.iter().map(|part| with_ending(part, ending)).collect::<Option<Vec<_>>>()?;
-            Some(Expansion::Alternatives(ended))
+            let ways: Vec<Expansion> = parts.iter().filter_map(|part| with_letters(part, side, letters)).collect();
+            (!ways.is_empty()).then_some(Expansion::Alternatives(ways))
         }
         Expansion::Empty | Expansion::Optional(_) | Expansion::Rule(_) => None,
+    }
+}
+
+/// The number of words of an expansion, without those of its rules.
+fn count(expansion: &Expansion) -> usize {
+    match expansion {
+        Expansion::Empty | Expansion::Rule(_) => 0,
+        Expansion::Word(_) => 1,
+        Expansion::Optional(part) => count(part),
+        Expansion::Sequence(parts) | Expansion::Alternatives(parts) => parts.iter().map(count).sum(),
     }
 }
 

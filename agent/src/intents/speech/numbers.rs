@@ -12,7 +12,8 @@ const LISTED_IN_STEPS: i64 = 500;
 impl Builder<'_> {
     /// The rule that says a number of a list; nothing where its numbers are not said in words.
     pub(super) fn number(&mut self, list: &NumberList) -> Option<Expansion> {
-        if !list.words || !self.spoken_numbers {
+        let other_words = list.words_language.as_ref().is_some_and(|language| !language.starts_with("en"));
+        if !list.words || !self.spoken_numbers || other_words {
             return None;
         }
         let kind = match list.fractions {

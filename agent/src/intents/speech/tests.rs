@@ -3,6 +3,7 @@
 use super::super::tests::{english, matcher, workshop};
 use super::super::{Matcher, Source};
 use super::*;
+use crate::recognise::grammar::{ANY_WORD, DIGITS};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -123,6 +124,108 @@ fn parts_that_touch_become_whole_words() {
     );
     assert_eq!(of("(a;b[c])", "").1, ["a b", "a bc", "b a", "bc a"]);
     assert_eq!(of("press 3", "").1, ["press three"]);
+}
+
+#[test]
+fn letters_before_a_name_are_written_with_its_first_word() {
+    let things = "lists: {thing: {values: [extracteur, \"[ancien ]aspirateur\", \"(orgue|harpe) rouge\"]}}";
+    assert_eq!(
+        of("ouvre l''{thing}[s]", things).1,
+        [
+            "ouvre l'ancien aspirateur",
+            "ouvre l'ancien aspirateurs",
+            "ouvre l'aspirateur",
+            "ouvre l'aspirateurs",
+            "ouvre l'extracteur",
+            "ouvre l'extracteurs",
+            "ouvre l'harpe rouge",
+            "ouvre l'harpe rouges",
+            "ouvre l'orgue rouge",
+            "ouvre l'orgue rouges",
+        ]
+    );
+    let sentences = load(
+        "language: fr\nintents:\n  A:\n    data:\n      - sentences: [\"ouvre (l'|le ){name} [d'{area}]\", \"et l'{name}\"]\n",
+    );
+    let vocabulary = workshop();
+    for (grammar, problems) in [grammar(&sentences, &vocabulary), written_grammar(&sentences, &vocabulary)] {
+        assert_eq!(problems, []);
+        // A list is written once for the same letters.
+        let touched = grammar.rules.keys().filter(|rule| rule.starts_with("touched_list_name")).count();
+        assert_eq!(touched, 1, "{:?}", grammar.rules.keys());
+        let said: Vec<String> =
+            grammar.sentences.iter().flat_map(|sentence| all(&grammar, &sentence.expansion)).collect();
+        assert!(said.iter().any(|said| said.starts_with("ouvre l'main valve d'")), "{said:?}");
+        let (matcher, _) = Matcher::compile(&sentences, &vocabulary);
+        for said in said {
+            assert!(matcher.matches(&said).all().next().is_some(), "{said}");
+        }
+    }
+}
+
+#[test]
+fn lists_that_letters_touch_are_bounded() {
+    let values: Vec<String> = (0..1000).map(|number| spoken::whole(number).replace(' ', "")).collect();
+    let beginnings: Vec<String> = ('a'..='z').flat_map(|one| ["x", "y"].map(|two| format!("{one}{two}"))).collect();
+    let sentences = load(&format!(
+        "language: en\nintents:\n  A:\n    data:\n      - sentences: ['({})''{{thing}}', 'fine']\nlists: {{thing: {{values: [{}]}}}}\n",
+        beginnings.join("|"),
+        values.join(", ")
+    ));
+    let (grammar, problems) = grammar(&sentences, &workshop());
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].message.contains("letters touch"), "{}", problems[0].message);
+    let touched: usize = grammar.rules.values().map(|rule| all(&grammar, &rule.expansion).len()).sum();
+    assert!(touched > 40_000 && touched <= 52_000, "{touched}");
+}
+
+/// What somebody might write for a sentence of a grammar of what is written.
+fn filled(said: &str) -> String {
+    said.split(' ')
+        .map(|word| match word {
+            ANY_WORD => "quokka",
+            DIGITS => "5",
+            word => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn every_sentence_as_it_is_written_is_matched_in_every_language() {
+    for language in ["en", "de", "nl"] {
+        let (sentences, problems) = Sentences::for_language(language, None);
+        assert_eq!(problems, []);
+        let vocabulary = workshop();
+        let (grammar, _) = written_grammar(&sentences, &vocabulary);
+        let (matcher, _) = Matcher::compile(&sentences, &vocabulary);
+        let (mut random, mut seen) = (StdRng::seed_from_u64(2), [0, 0]);
+        for sentence in &grammar.sentences {
+            for _ in 0..4 {
+                let said = one(&grammar, &sentence.expansion, &mut random);
+                seen[0] += usize::from(said.split(' ').any(|word| word == ANY_WORD));
+                seen[1] += usize::from(said.split(' ').any(|word| word == DIGITS));
+                let text = filled(&said);
+                assert!(matcher.matches(&text).all().next().is_some(), "{language}: {text} of {}", sentence.origin);
+            }
+        }
+        assert!(seen[0] > 0 && seen[1] > 0, "{language}: {seen:?}");
+    }
+}
+
+#[test]
+fn numbers_are_written_in_digits_and_small_ones_in_the_words_of_the_language() {
+    let sentences = load(
+        "language: de\nintents:\n  A:\n    data:\n      - sentences: ['auf {n} stellen', 'presse 3 und 1,5', '{n}er']\nlists: {n: {range: {from: -4, to: 100, step: 2}}}\n",
+    );
+    let (grammar, _) = written_grammar(&sentences, &workshop());
+    let said: Vec<String> = grammar.sentences.iter().flat_map(|sentence| all(&grammar, &sentence.expansion)).collect();
+    for written in ["auf # stellen", "auf null stellen", "auf zwölf stellen", "presse 3 und 1,5", "zweier"] {
+        assert!(said.iter().any(|said| said == written), "{written}: {said:?}");
+    }
+    for other in ["auf drei stellen", "auf vierzehn stellen", "presse three und 1,5", "#er"] {
+        assert!(!said.iter().any(|said| said == other), "{other}");
+    }
 }
 
 #[test]
