@@ -1,5 +1,5 @@
 //! What whisper costs on a request of 3 s, with all of its audio context and with as much as the request needs: `cargo bench
-//! -p victus-agent --bench whisper`. The model has the shape of tiny.en and random weights, whose arithmetic costs what
+//! -p victus-agent --bench whisper`; and what it costs to hold it to the built-in sentences with a thousand names. The model has the shape of tiny.en and random weights, whose arithmetic costs what
 //! that of real ones does. Prints a line `figure NAME VALUE UNIT` for each figure.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "it prints its figures, and stops at a fault")]
 
@@ -15,6 +15,9 @@ mod recordings;
 use std::sync::Arc;
 
 use figures::{figure, median, milliseconds, resident_megabytes};
+use victus_agent::intents::speech::written_grammar;
+use victus_agent::intents::{NamedEntity, Sentences, Vocabulary};
+use victus_agent::recognise::grammar::SpeechGrammar;
 use victus_agent::recognise::whisper::Whisper;
 use victus_hw::clock::{Clock as _, SystemClock};
 
@@ -22,6 +25,8 @@ use victus_hw::clock::{Clock as _, SystemClock};
 const SAMPLES: usize = 3 * 16_000;
 const TOKENS: usize = 13;
 const RUNS: usize = 7;
+/// The names of a large workshop.
+const NAMES: usize = 1000;
 
 fn main() {
     if opened::trial_if_asked() {
@@ -52,6 +57,30 @@ fn main() {
     let full = measure(&mut whisper, &audio, full, "full_context", &clock);
     figure("whisper.resident.after_full_context", resident_megabytes() - before, "MB");
     figure("whisper.request_3s.ratio", full / reduced, "times");
+
+    for language in ["en", "de"] {
+        let grammar = written(language);
+        let start = clock.monotonic();
+        whisper.hold_to(&grammar).unwrap();
+        figure(&format!("whisper.hold.{language}.ms"), milliseconds(clock.monotonic().saturating_since(start)), "ms");
+        let held = measure(&mut whisper, &audio, context, &format!("held.{language}"), &clock);
+        figure(&format!("whisper.request_3s.held.{language}.more"), held - reduced, "ms");
+        figure(&format!("whisper.resident.held.{language}"), resident_megabytes() - before, "MB");
+    }
+}
+
+/// The built-in sentences with [`NAMES`] names, as they are written.
+fn written(language: &str) -> SpeechGrammar {
+    let (sentences, problems) = Sentences::for_language(language, None);
+    assert_eq!(problems, []);
+    let kinds = ["light", "switch", "fan", "valve"];
+    let entities = (0..NAMES).map(|number| {
+        let kind = kinds[number % kinds.len()].to_owned();
+        let names = vec![format!("{kind} {} {}", ["left", "right", "upper"][number % 3], number)];
+        NamedEntity { id: format!("{kind}.number_{number}"), names, kind, ..NamedEntity::default() }
+    });
+    let vocabulary = Vocabulary { entities: entities.collect(), ..Vocabulary::default() };
+    written_grammar(&sentences, &vocabulary).0
 }
 
 fn measure(whisper: &mut Whisper, audio: &[f32], context: usize, name: &str, clock: &SystemClock) -> f64 {

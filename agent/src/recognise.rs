@@ -96,6 +96,8 @@ pub struct RecogniserConfig {
     /// The whisper.cpp model to use, as a file name in `models_dir` with or without `ggml-` before and `.bin` after it;
     /// none for the best that is there.
     pub whisper_model: Option<String>,
+    /// The grammar of what is written, that whisper is held to; none to let it write anything.
+    pub written: Option<SpeechGrammar>,
     /// How many threads whisper uses, 1 to 4; none for one on each core but one. They wait for each other busily: with a
     /// thread on every core any other work makes a request take many times as long.
     pub threads: Option<usize>,

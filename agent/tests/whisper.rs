@@ -13,6 +13,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use victus_agent::recognise::grammar::{Expansion, GrammarRule, SpeechGrammar};
 use victus_agent::recognise::whisper::Whisper;
 use victus_agent::recognise::whisper::model_file::{ModelFileError, check};
 use victus_agent::recognise::{Choice, MAX_SAMPLES, RecogniseError, RecogniserConfig};
@@ -32,7 +33,7 @@ fn setup(folder: &Path) -> Option<(RecogniserConfig, PathBuf)> {
     Some((config, shared.join("models/whisper")))
 }
 
-fn grammar() -> victus_agent::recognise::grammar::SpeechGrammar {
+fn grammar() -> SpeechGrammar {
     recordings::grammar(
         [vec!["turn".to_owned(), "on".to_owned(), "the".to_owned(), "lamp".to_owned()]].iter().map(Vec::as_slice),
     )
@@ -89,6 +90,95 @@ fn the_number_of_tokens_and_the_context_are_kept() {
     assert!(decoded.tokens <= 6, "{decoded:?}");
     assert!((0.0..=1.0).contains(&decoded.probability), "{decoded:?}");
     assert_eq!(whisper.decode(&audio, 192, 5).unwrap(), decoded);
+}
+
+/// Sentences of words between spaces.
+fn sentences(texts: &[&str]) -> SpeechGrammar {
+    let words: Vec<Vec<String>> = texts.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect();
+    recordings::grammar(words.iter().map(Vec::as_slice))
+}
+
+/// What was written, without capitals, spaces at its ends, and marks.
+fn plain(text: &str) -> String {
+    let kept: String = text.chars().filter(|character| !".,!?".contains(*character)).collect();
+    kept.trim().to_lowercase()
+}
+
+#[test]
+fn what_is_written_is_a_sentence_of_the_grammar_or_nothing() {
+    const SAID: [&str; 5] = ["turn on the lamp", "turn on the fan", "open the gate", "öffne das tor", "stop"];
+    let folder = tempfile::tempdir().unwrap();
+    let Some((config, models)) = setup(folder.path()) else { return };
+    for (beginning, seed) in [("tiny.en", 1), ("tiny", 2), ("tiny.en", 3)] {
+        let file = folder.path().join("ggml-random.bin");
+        let from = models.join(format!("for-tests-ggml-{beginning}.bin"));
+        random_whisper::write_seeded(&from, &file, random_whisper::SMALL, seed);
+        let mut whisper = Whisper::open(&file, &config, &sentences(&SAID), Arc::new(SystemClock::new(0))).unwrap();
+        let audio = |pitch: f32| -> Vec<f32> { (0..16_000).map(|at| (at as f32 * pitch).sin() * 0.3).collect() };
+        let free = whisper.decode(&audio(0.3), 192, 24).unwrap();
+        assert!(!SAID.contains(&plain(&free.text).as_str()), "free, it writes nonsense: {free:?}");
+
+        whisper.hold_to(&sentences(&SAID)).unwrap();
+        let mut written = std::collections::BTreeSet::new();
+        for pitch in [0.05, 0.11, 0.3, 0.7, 1.3] {
+            let held = whisper.decode(&audio(pitch), 192, 60).unwrap();
+            let text = plain(&held.text);
+            assert!(text.is_empty() || SAID.contains(&text.as_str()), "{held:?}");
+            // Held to a sentence it writes one, and says how little it believes it.
+            assert!(held.lost && held.probability < 0.01, "{held:?}");
+            written.insert(text);
+        }
+        assert!(written.iter().any(|text| !text.is_empty()), "{written:?}");
+
+        // What may be anything is, between the words that are fixed; digits are a number.
+        whisper.hold_to(&sentences(&["remind me to * now", "set it to # percent"])).unwrap();
+        let held = whisper.decode(&audio(0.3), 192, 60).unwrap();
+        let text = plain(&held.text);
+        let any = text.strip_prefix("remind me to ").and_then(|rest| rest.strip_suffix(" now"));
+        let number = text.strip_prefix("set it to ").and_then(|rest| rest.strip_suffix(" percent"));
+        let number = number.map(|number| number.trim_end_matches('%').parse::<u64>().is_ok());
+        assert!(any.is_some_and(|any| !any.contains(' ')) || number == Some(true) || held.tokens >= 60, "{held:?}");
+    }
+}
+
+#[test]
+fn a_grammar_that_cannot_hold_it_leaves_the_prompt_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((mut config, models)) = setup(folder.path()) else { return };
+    let file = config.models_dir.join("ggml-random.en.bin");
+    random_whisper::write(&models.join("for-tests-ggml-tiny.en.bin"), &file, random_whisper::SMALL);
+    let mut whisper = Whisper::open(&file, &config, &grammar(), Arc::new(SystemClock::new(0))).unwrap();
+    let audio: Vec<f32> = sound().iter().map(|sample| f32::from(*sample) / 32_768.0).collect();
+    let before = whisper.decode(&audio, 192, 5).unwrap();
+
+    let mut broken = sentences(&["turn on"]);
+    broken.sentences[0].expansion = Expansion::Rule("nowhere".to_owned());
+    // Each level says the one below twice.
+    let mut large = sentences(&["stop"]);
+    for level in 0..40 {
+        let inner =
+            if level == 0 { Expansion::Word("word".to_owned()) } else { Expansion::Rule(format!("l{}", level - 1)) };
+        let origin = large.sentences[0].origin.clone();
+        let expansion = Expansion::Sequence(vec![inner.clone(), inner]);
+        large.rules.insert(format!("l{level}"), GrammarRule { expansion, origin });
+    }
+    large.sentences[0].expansion = Expansion::Rule("l39".to_owned());
+    for (grammar, why) in [(broken, "no rule"), (large, "too many"), (SpeechGrammar::default(), "no sentence")] {
+        let error = whisper.hold_to(&grammar).unwrap_err();
+        assert!(error.to_string().contains(why), "{error}");
+        assert_eq!(whisper.decode(&audio, 192, 5).unwrap(), before, "{why}: as before");
+        config.written = Some(grammar);
+        let opened = opened::open_now(&config, &self::grammar()).unwrap();
+        assert_eq!(opened.recogniser.name(), "whisper");
+        let problems: Vec<String> = opened.problems.iter().map(ToString::to_string).collect();
+        assert!(problems.iter().any(|it| it.contains("whisper is not held to the sentences")), "{why}: {problems:?}");
+    }
+    config.written = Some(sentences(&["turn on the lamp"]));
+    let mut opened = opened::open_now(&config, &grammar()).unwrap();
+    assert!(opened.problems.is_empty(), "{:?}", opened.problems);
+    opened.recogniser.start().unwrap();
+    opened.recogniser.feed(&sound()).unwrap();
+    assert_eq!(opened.recogniser.finish().unwrap().text, "", "a sentence that it does not believe is no request");
 }
 
 #[test]

@@ -2,31 +2,38 @@
 //!
 //! Owns the choice of the model file, its checks, and the settings that make a short request quick: only as much audio
 //! context as the request is long, no timestamps, no second attempts at higher temperature, the model kept loaded.
-//! Promises that a broken file, one without weights, and a decoder that repeats itself give an error or an empty
-//! transcript and no invented request. Decodes when the utterance ends; it has no partial results.
+//! Two things come from the grammar: a prompt of its names and rare words (`prompt`), and, where the config has a grammar
+//! of what is written, a bias that holds the decoder to its sentences (`bias`, `filter`). A grammar that is broken, empty
+//! or too large for that is a problem, and the prompt stays.
+//! Promises that a broken file, one without weights, a decoder that repeats itself, and one that is held to a sentence
+//! which it does not itself believe give an error or an empty transcript and no invented request. Decodes when the
+//! utterance ends; it has no partial results.
 
+mod bias;
+mod filter;
 pub mod model_file;
+mod prompt;
 #[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use victus_hw::clock::Clock;
 use whisper_rs::{FullParams, SamplingStrategy, WhisperContext, WhisperContextParameters, WhisperError, WhisperState};
 
-use super::grammar::{Expansion, Problem, SpeechGrammar};
+use super::grammar::{GrammarError, Problem, SpeechGrammar};
 use super::voiced::Voiced;
 use super::{
     Choice, MAX_SAMPLES, RecogniseError, Recogniser, RecogniserConfig, SAMPLE_RATE, Transcript, primary_language,
 };
+use bias::Bias;
+use filter::Steering;
 use model_file::ModelFile;
 
 /// The most tokens of a request, at the first attempt and at the second: about 25 and 50 words.
 const MAX_TOKENS: usize = 32;
 const MAX_TOKENS_AGAIN: usize = 64;
-/// The most bytes of the words that are given to the decoder as a hint; each costs time at every request.
-const MAX_HINT_BYTES: usize = 300;
 /// The most threads: more gain little on a short request.
 const MAX_THREADS: usize = 4;
 /// Audio context beyond the length of the request, in units of 20 ms, and the unit it is rounded up to. With less, decoders
@@ -35,6 +42,8 @@ const SPARE_CONTEXT: usize = 128;
 const CONTEXT_STEP: usize = 64;
 /// Below this probability of speech at the model's own estimate nothing was said.
 const MOST_NO_SPEECH: f32 = 0.6;
+/// Below this probability of a token, on average, a decoder that is held to the grammar does not believe what it wrote.
+const LEAST_BELIEVED: f32 = 0.01;
 /// How many model files are looked at in a folder.
 const MAX_FILES: usize = 100;
 
@@ -43,7 +52,9 @@ pub struct Whisper {
     state: WhisperState,
     context: WhisperContext,
     parameters: FullParams<'static, 'static>,
-    hint: Vec<i32>,
+    prompt: Vec<i32>,
+    /// What holds the decoder to the grammar, where it is.
+    steering: Option<Box<Mutex<Steering>>>,
     clock: Arc<dyn Clock>,
     utterance: Option<(Vec<f32>, Voiced)>,
 }
@@ -55,9 +66,10 @@ pub struct Decoded {
     pub text: String,
     /// The number of tokens.
     pub tokens: usize,
-    /// The geometric mean of the tokens' probabilities, from 0 to 1.
+    /// The geometric mean of the tokens' probabilities, from 0 to 1, as they were before the grammar narrowed the choice.
     pub probability: f32,
-    /// Whether the decoder repeats itself or was stopped at the most tokens.
+    /// Whether the decoder repeats itself or was stopped at the most tokens; where it is held to the grammar, also whether
+    /// the text is no sentence of it, or one that the model does not believe.
     pub lost: bool,
 }
 
@@ -81,9 +93,23 @@ impl Whisper {
         }
         let context = load(file).map_err(|error| broken(file, &error.to_string()))?;
         let state = context.create_state().map_err(decoder)?;
-        let hint = tokens_of(&context, &hint(grammar));
-        let utterance = None;
-        Ok(Self { state, context, parameters: parameters(&language, threads(config.threads)), hint, clock, utterance })
+        let prompt = prompt::prompt(grammar, prompt::MOST_TOKENS, |text| tokens_of(&context, text));
+        let parameters = parameters(&language, threads(config.threads));
+        Ok(Self { state, context, parameters, prompt, steering: None, clock, utterance: None })
+    }
+
+    /// Holds the decoder to the sentences of a grammar of what is written, from the next utterance on.
+    ///
+    /// # Errors
+    /// [`GrammarError`] if the grammar is broken, empty or too large; nothing is changed then.
+    pub fn hold_to(&mut self, grammar: &SpeechGrammar) -> Result<(), GrammarError> {
+        let automaton = grammar.automaton()?;
+        let end = self.context.token_eot();
+        let tokens = (0..end).map(|token| self.context.token_to_bytes(token).map(<[u8]>::to_vec).unwrap_or_default());
+        let bias = Bias::new(automaton, tokens.collect());
+        let vocabulary = usize::try_from(self.context.n_vocab()).unwrap_or(0);
+        self.steering = Some(Box::new(Mutex::new(Steering::new(bias, end, vocabulary))));
+        Ok(())
     }
 
     /// Decodes audio (16 kHz, from -1 to 1) with an audio context in units of 20 ms, and so many tokens at most.
@@ -92,9 +118,12 @@ impl Whisper {
     /// [`RecogniseError::Decoder`] if whisper.cpp refuses.
     pub fn decode(&mut self, audio: &[f32], audio_context: usize, tokens: usize) -> Result<Decoded, RecogniseError> {
         let mut parameters = self.parameters.clone();
-        parameters.set_tokens(&self.hint);
+        parameters.set_tokens(&self.prompt);
         parameters.set_audio_ctx(i32::try_from(audio_context).unwrap_or(0));
         parameters.set_max_tokens(i32::try_from(tokens).unwrap_or(0));
+        if let Some(steering) = &self.steering {
+            filter::hold(&mut parameters, steering);
+        }
         self.state.full(parameters, audio).map_err(decoder)?;
 
         let (mut text, mut ids, mut logarithms) = (Vec::new(), Vec::new(), 0.0_f64);
@@ -114,8 +143,13 @@ impl Whisper {
         }
         let count = ids.len();
         #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
-        let probability = if count == 0 { 0.0 } else { (logarithms / count as f64).exp() as f32 };
-        let lost = count >= tokens || repeats(&ids);
+        let mut probability = if count == 0 { 0.0 } else { (logarithms / count as f64).exp() as f32 };
+        let mut lost = count >= tokens || repeats(&ids);
+        if let Some(steering) = self.steering.as_ref().filter(|_| count > 0) {
+            let mut steering = steering.lock().unwrap_or_else(PoisonError::into_inner);
+            probability = steering.probability(&ids);
+            lost |= probability < LEAST_BELIEVED || !steering.is_sentence(&text);
+        }
         // A token may end in the middle of a letter.
         Ok(Decoded { text: String::from_utf8_lossy(&text).into_owned(), tokens: count, probability, lost })
     }
@@ -280,36 +314,6 @@ fn plain_words(text: &str) -> String {
     words.join(" ")
 }
 
-/// Words that the decoder should expect: those of lists first, for they hold the names of things.
-fn hint(grammar: &SpeechGrammar) -> String {
-    let lists = grammar.rules.iter().filter(|(name, _)| name.starts_with("list_")).map(|(_, rule)| rule);
-    let mut words: Vec<&str> = Vec::new();
-    for rule in lists.chain(&grammar.sentences) {
-        gather(&rule.expansion, &mut words);
-    }
-    let mut hint = String::new();
-    let mut seen = std::collections::BTreeSet::new();
-    for word in words.into_iter().filter(|word| !word.contains('\0') && seen.insert(*word)) {
-        if hint.len() + word.len() + 1 > MAX_HINT_BYTES {
-            break;
-        }
-        hint.push(' ');
-        hint.push_str(word);
-    }
-    hint
-}
-
-fn gather<'a>(expansion: &'a Expansion, words: &mut Vec<&'a str>) {
-    match expansion {
-        Expansion::Word(word) => words.push(word),
-        Expansion::Empty | Expansion::Rule(_) => {}
-        Expansion::Optional(inner) => gather(inner, words),
-        Expansion::Sequence(parts) | Expansion::Alternatives(parts) => {
-            parts.iter().for_each(|part| gather(part, words));
-        }
-    }
-}
-
 /// The tokens of a text; none if the model cannot write it.
 fn tokens_of(context: &WhisperContext, text: &str) -> Vec<i32> {
     // A token has at least one byte, so that there is room for all of them.
@@ -335,9 +339,10 @@ pub(super) fn open_best(
     };
     for file in files {
         match Whisper::open(&file, config, &grammar, Arc::clone(clock)) {
-            Ok(whisper) => {
+            Ok(mut whisper) => {
                 problems.append(&mut refused);
                 problems.extend(more);
+                problems.extend(config.written.as_ref().and_then(|written| hold(&mut whisper, written)));
                 return Ok(Some(whisper));
             }
             Err(error) => {
@@ -354,6 +359,14 @@ pub(super) fn open_best(
     }
     problems.append(&mut refused);
     Ok(None)
+}
+
+/// Holds whisper to a grammar of what is written; what is wrong where it can't be.
+fn hold(whisper: &mut Whisper, written: &SpeechGrammar) -> Option<Problem> {
+    // What is broken in it has been said of the grammar of what is said.
+    let error = whisper.hold_to(&written.checked().0).err()?;
+    let message = format!("whisper is not held to the sentences, and only expects their names: {error}");
+    Some(Problem::anywhere(message))
 }
 
 /// The model files to look at: the one that the config names, or all that are there, the smallest (and quickest) first.

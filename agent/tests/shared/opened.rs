@@ -25,6 +25,7 @@ pub(crate) fn config(work_dir: &Path) -> RecogniserConfig {
         language: "en".into(),
         models_dir: work_dir.join("models"),
         whisper_model: None,
+        written: None,
         threads: Some(1),
         pocketsphinx_model: PathBuf::from(DEFAULT_POCKETSPHINX_MODEL),
         work_dir: work_dir.to_owned(),

@@ -98,6 +98,11 @@ fn half(value: f32) -> u16 {
 
 /// Writes a model to `path`, with the beginning of the file `from`, which has no weights.
 pub(crate) fn write(from: &Path, path: &Path, shape: Shape) {
+    write_seeded(from, path, shape, 1);
+}
+
+/// The same, with other weights for another seed.
+pub(crate) fn write_seeded(from: &Path, path: &Path, shape: Shape, seed: u32) {
     let mut beginning = std::fs::read(from).unwrap();
     let vocabulary = u32::from_le_bytes(beginning[4..8].try_into().unwrap());
     let Shape { state, heads, layers } = shape;
@@ -105,7 +110,7 @@ pub(crate) fn write(from: &Path, path: &Path, shape: Shape) {
     for (field, number) in beginning[8..48].chunks_exact_mut(4).zip(header) {
         field.copy_from_slice(&number.to_le_bytes());
     }
-    let mut writer = Writer { file: BufWriter::new(File::create(path).unwrap()), random: 1 };
+    let mut writer = Writer { file: BufWriter::new(File::create(path).unwrap()), random: seed };
     writer.file.write_all(&beginning).unwrap();
 
     writer.floats("encoder.positional_embedding", &[state, AUDIO_CONTEXT], 0.0);

@@ -3,11 +3,11 @@
 use std::io::BufRead;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use victus_agent::intents::matcher::{Context, Explanation};
-use victus_agent::intents::{Matcher, Problem, Sentences, Vocabulary, fixtures, lint};
+use victus_agent::intents::{Matcher, Problem, Sentences, Vocabulary, fixtures, lint, speech};
 use victus_agent::language::vocabulary;
 
 use super::Place;
@@ -81,11 +81,30 @@ pub(crate) enum IntentsCommand {
         /// The text
         text: String,
     },
+    /// Print the grammar of everything that is understood, for a recogniser
+    Grammar {
+        #[command(flatten)]
+        pack: Pack,
+        /// Which: gbnf for whisper.cpp, of what is written; jsgf or fsg for PocketSphinx, of what is said
+        #[arg(long, value_enum, default_value_t = GrammarFormat::Gbnf)]
+        format: GrammarFormat,
+    },
     /// Read JSON lines {"text", "context"} and answer each with {"intent", "slots"}
     Match {
         #[command(flatten)]
         pack: Pack,
     },
+}
+
+/// A format of grammars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GrammarFormat {
+    /// The format of whisper.cpp and llama.cpp
+    Gbnf,
+    /// The Java Speech Grammar Format
+    Jsgf,
+    /// Sphinxbase's finite-state grammars
+    Fsg,
 }
 
 /// Runs the command.
@@ -114,6 +133,7 @@ pub(super) fn run(place: &Place, command: &IntentsCommand) -> Result<(), Failure
             }
             explain(&explanation)
         }
+        IntentsCommand::Grammar { pack, format } => print_grammar(place, pack, *format),
         IntentsCommand::Match { pack } => {
             let (sentences, names, problems) = pack.read(place)?;
             let (matcher, more) = Matcher::compile(&sentences, &names);
@@ -135,6 +155,28 @@ fn lint_pack(place: &Place, pack: &Pack) -> Result<(), Failure> {
         0 => output::line(&format!("{} templates, no fault", sentences.template_count())),
         count => Err(Failure::Failed(format!("{count} faults; the rest of the sentences works"))),
     }
+}
+
+fn print_grammar(place: &Place, pack: &Pack, format: GrammarFormat) -> Result<(), Failure> {
+    let (sentences, names, mut problems) = pack.read(place)?;
+    let (grammar, more) = match format {
+        GrammarFormat::Gbnf => speech::written_grammar(&sentences, &names),
+        GrammarFormat::Jsgf | GrammarFormat::Fsg => speech::grammar(&sentences, &names),
+    };
+    problems.extend(more);
+    for problem in &problems {
+        output::complain(&problem.to_string());
+    }
+    let (grammar, faults) = grammar.checked();
+    for fault in &faults {
+        output::complain(&fault.to_string());
+    }
+    let text = match format {
+        GrammarFormat::Gbnf => grammar.to_gbnf(),
+        GrammarFormat::Jsgf => grammar.to_jsgf(),
+        GrammarFormat::Fsg => grammar.to_fsg(),
+    };
+    output::line(text.map_err(|error| Failure::Failed(error.to_string()))?.trim_end())
 }
 
 #[derive(Deserialize)]

@@ -58,6 +58,8 @@ pub struct Voice {
     pub playback: String,
     /// `[voice.whisper] model`: a model's name or file; without one the best installed.
     pub whisper_model: Option<String>,
+    /// `[voice.whisper] grammar`: whether whisper writes only what the sentences understand.
+    pub whisper_grammar: bool,
     /// `[voice.speech]`: what speaks.
     pub speech: Speech,
 }

@@ -74,6 +74,7 @@ pub(super) fn voice(reader: Reader<'_>) -> Voice {
         |key| reader.text(key, "the name of a sound device").map_or_else(|| "default".to_owned(), |found| found.value);
     let whisper = reader.section("whisper");
     let whisper_model = whisper.text("model", "a model's name or file").map(|found| found.value);
+    let whisper_grammar = whisper.flag("grammar").is_none_or(|found| found.value);
     whisper.finish();
     let speech = reader.section("speech");
     let voice = speech.parsed("voice", "the name of a voice such as \"en+m3\"", |text| {
@@ -89,6 +90,7 @@ pub(super) fn voice(reader: Reader<'_>) -> Voice {
         capture: device("capture"),
         playback: device("playback"),
         whisper_model,
+        whisper_grammar,
         speech: Speech { engine, voice: voice.map(|found| found.value) },
     };
     reader.finish();

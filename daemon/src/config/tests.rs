@@ -107,6 +107,12 @@ fn the_example_loads_as_it_is_and_with_every_key_in_use() {
 }
 
 #[test]
+fn whisper_is_held_to_the_sentences_unless_told_otherwise() {
+    assert!(House::new("").load().voice.whisper_grammar);
+    assert!(!House::new("[voice.whisper]\ngrammar = false\n").load().voice.whisper_grammar);
+}
+
+#[test]
 fn a_missing_file_is_fine_unless_it_was_named() {
     let house = House::new("");
     let mut sources = house.sources();

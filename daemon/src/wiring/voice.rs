@@ -56,8 +56,8 @@ pub fn open_recogniser(
     appliance: &Appliance,
     hearing: &Hearing<'_>,
 ) -> Result<Box<dyn SpeechRecogniser>, recognise::RecogniseError> {
-    let (grammar, problems) =
-        speech_grammar::grammar(hearing.sentences, &vocabulary(appliance.entities.iter().map(AsRef::as_ref)));
+    let names = vocabulary(appliance.entities.iter().map(AsRef::as_ref));
+    let (grammar, problems) = speech_grammar::grammar(hearing.sentences, &names);
     for problem in problems {
         log::warn!("a sentence can't be heard: {problem}");
     }
@@ -76,6 +76,11 @@ pub fn open_recogniser(
         language: hearing.config.device.language.clone(),
         models_dir: hearing.models.to_owned(),
         whisper_model: voice.whisper_model.clone(),
+        // In a language that writes no spaces it is empty, and whisper can't be held to it.
+        written: voice
+            .whisper_grammar
+            .then(|| speech_grammar::written_grammar(hearing.sentences, &names).0)
+            .filter(|grammar| !grammar.sentences.is_empty()),
         threads: None,
         pocketsphinx_model: PathBuf::from(recognise::DEFAULT_POCKETSPHINX_MODEL),
         work_dir: hearing.work.clone(),

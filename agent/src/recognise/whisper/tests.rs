@@ -1,5 +1,8 @@
 use super::*;
-use crate::recognise::grammar::{GrammarRule, Origin};
+use crate::intents::lint::sample;
+use crate::intents::speech::written_grammar;
+use crate::intents::{NamedEntity, Sentences, Vocabulary};
+use crate::recognise::grammar::gbnf::reader::Gbnf;
 
 #[test]
 fn context_follows_the_length() {
@@ -36,18 +39,86 @@ fn text_becomes_plain_words() {
     }
 }
 
-#[test]
-fn the_hint_has_names_first_and_is_short() {
-    let rule = |words: &[&str]| GrammarRule {
-        expansion: Expansion::Alternatives(words.iter().map(|word| Expansion::Word((*word).to_owned())).collect()),
-        origin: Origin { file: "en.yaml".into(), line: 1 },
+/// The English sentences with some names, as whisper is held to them.
+fn english() -> (Sentences, Vocabulary, SpeechGrammar) {
+    let (sentences, problems) = Sentences::for_language("en", None);
+    assert_eq!(problems, []);
+    let entity = |id: &str, name: &str, class: &str| NamedEntity {
+        id: id.to_owned(),
+        names: vec![name.to_owned()],
+        area: Some("Press hall".to_owned()),
+        kind: id.split('.').next().unwrap().to_owned(),
+        context: [("device_class".to_owned(), class.into())].into(),
+        ..NamedEntity::default()
     };
-    let mut grammar = SpeechGrammar { sentences: vec![rule(&["turn", "fan", "nul\0"])], ..Default::default() };
-    grammar.rules.insert("list_name".into(), rule(&["lamp", "fan"]));
-    grammar.rules.insert("politeness".into(), rule(&["please"]));
-    assert_eq!(hint(&grammar), " lamp fan turn");
-    let many: Vec<String> = (0..1000).map(|number| format!("word{number}")).collect();
-    let many: Vec<&str> = many.iter().map(String::as_str).collect();
-    grammar.rules.insert("list_name".into(), rule(&many));
-    assert!(hint(&grammar).len() <= MAX_HINT_BYTES);
+    let names = [
+        ("fan.extraction", "Extraction fan"),
+        ("switch.press_3", "Press 3"),
+        ("light.led", "LED"),
+        ("valve.main", "Main valve"),
+        ("lock.cabinet", "Tool cabinet"),
+        ("cover.door", "Roller door"),
+        ("siren.horn", "Alarm horn"),
+        ("button.reset", "Reset"),
+        ("binary_sensor.guard", "Guard door"),
+    ];
+    // Of a class that is not there nobody speaks.
+    let classes =
+        ["temperature", "humidity", "pressure", "power", "voltage", "current", "speed", "volume_flow_rate", "aqi"];
+    let named = names.iter().map(|(id, name)| entity(id, name, ""));
+    let sensors = classes.iter().map(|class| entity("sensor.boiler", "Boiler reading", class));
+    let vocabulary = Vocabulary {
+        entities: named.chain(sensors).collect(),
+        areas: vec!["Press hall".to_owned()],
+        ..Vocabulary::default()
+    };
+    let (grammar, problems) = written_grammar(&sentences, &vocabulary);
+    assert_eq!(problems, []);
+    (sentences, vocabulary, grammar)
+}
+
+/// As whisper writes it: a space before each word, a capital, a full stop, a sign after digits only.
+fn as_whisper_writes(text: &str) -> String {
+    let text = text.replace(" %", "%");
+    let words = match text.split_once('%') {
+        Some((before, after)) if !before.ends_with(|last: char| last.is_ascii_digit()) => {
+            format!("{before} percent {after}")
+        }
+        _ => text,
+    };
+    let words = words.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut characters = words.chars();
+    let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+    format!(" {first}{}.", characters.as_str().to_lowercase())
+}
+
+#[test]
+fn what_can_be_said_is_a_sentence_of_both_grammars_and_other_words_are_not() {
+    let (sentences, vocabulary, grammar) = english();
+    let gbnf = Gbnf::read(&grammar.to_gbnf().unwrap());
+    let mut bias = Bias::new(grammar.automaton().unwrap(), Vec::new());
+    let samples = sample(&sentences, &vocabulary, 600, 5);
+    let templates: std::collections::BTreeSet<_> = samples.iter().map(|sample| sample.template.clone()).collect();
+    assert!(samples.len() == 600 && templates.len() > 100, "{} of {} templates", samples.len(), templates.len());
+    let mut wrong = Vec::new();
+    for sample in &samples {
+        let text = as_whisper_writes(&sample.text);
+        let accepted = (gbnf.accepts(&text), bias.is_sentence(text.as_bytes()));
+        if accepted != (true, true) {
+            wrong.push(format!("{text} of {}: {accepted:?}", sample.template));
+        }
+        // The last word alone is missing or doubled.
+        let cut = text.rsplit_once(' ').map_or("", |(before, _)| before).to_owned();
+        let doubled = format!("{} {}", text.trim_end_matches('.'), text.rsplit(' ').next().unwrap());
+        for other in [cut, doubled] {
+            let accepted = (gbnf.accepts(&other), bias.is_sentence(other.as_bytes()));
+            assert_eq!(accepted.0, accepted.1, "{other}: both or none");
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}: {wrong:#?}", wrong.len(), samples.len());
+    for other in
+        [" Colourless green ideas.", " Turn on.", " Turn on the moon.", " What a nice day.", " Set press 3 to."]
+    {
+        assert_eq!((gbnf.accepts(other), bias.is_sentence(other.as_bytes())), (false, false), "{other}");
+    }
 }
