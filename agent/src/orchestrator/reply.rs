@@ -36,6 +36,7 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "HassGetCurrentDate" => speaker.say("default", &[("date", &date(speaker.result()))]),
         "VictusStatus" => speaker.status(),
         "VictusCapabilities" => speaker.capabilities(),
+        "VictusUndo" => speaker.undone(),
         _ => speaker.say("default", &[]),
     }
 }
@@ -191,6 +192,12 @@ impl Speaker<'_> {
         };
         let reasons: Vec<&str> = troubles.into_iter().chain([unknown.as_str()]).filter(|it| !it.is_empty()).collect();
         self.say("degraded", &[("reason", &reasons.join(". "))])
+    }
+
+    /// What was taken back, by name where it has one; a timer and the volume have none.
+    fn undone(&self) -> String {
+        let names = self.names();
+        self.say(if names.is_empty() { "plain" } else { "default" }, &[("names", &names)])
     }
 
     fn capabilities(&self) -> String {

@@ -20,6 +20,8 @@ use crate::intents::Sentences;
 use crate::store::StoreOptions;
 use crate::tool::{Role, Source};
 
+mod recall;
+
 struct Bench {
     appliance: Appliance,
     clock: Arc<SimulatedClock>,

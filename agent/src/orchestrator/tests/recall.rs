@@ -1,0 +1,102 @@
+//! What looks back: saying a reply again, and taking back what was done.
+
+use super::*;
+
+impl Bench {
+    /// One request after the other, each a second after the last, as turns are in the order in which they began.
+    async fn then(&self, text: &str) -> Turn {
+        self.clock.advance(Duration::from_secs(1));
+        self.ask(text).await
+    }
+
+    async fn from(&self, caller: Caller, text: &str) -> Turn {
+        self.clock.advance(Duration::from_secs(1));
+        self.appliance.orchestrator.ask(Request::typed(text, caller)).await
+    }
+}
+
+#[tokio::test]
+async fn the_last_reply_is_said_again_to_whom_it_was_said() {
+    let bench = bench();
+    let turn = bench.then("say that again").await;
+    assert_eq!((turn.outcome, turn.reply.as_str()), (Outcome::Done, "I haven't said anything yet."));
+    bench.from(Caller::voice(), "what time is it").await;
+    let refused = bench.then("turn on the coffee machine").await;
+    for _ in 0..2 {
+        assert_eq!(bench.then("what did you say").await.reply, refused.reply);
+    }
+    assert!(bench.from(Caller::voice(), "pardon").await.reply.starts_with("It is eight"));
+}
+
+#[tokio::test]
+async fn what_was_switched_is_switched_back_and_then_what_was_before() {
+    let bench = bench();
+    bench.then("turn on the desk light").await;
+    bench.then("turn on all the lights in the press hall").await;
+    bench.then("what time is it").await;
+    bench.then("turn on the desk light").await;
+    let undone = bench.then("undo that").await;
+    assert_eq!(undone.outcome, Outcome::Done, "{undone:?}");
+    assert_eq!(undone.reply, "Ceiling light and Bench light: undone.");
+    assert!(!bench.is_on("light.ceiling_light") && !bench.is_on("light.bench_light"));
+    assert!(bench.is_on("light.desk_light"), "it was found on, so the last request for it changed nothing");
+    assert_eq!(bench.then("undo that").await.reply, "Desk light: undone.");
+    assert!(!bench.is_on("light.desk_light"));
+    assert_eq!(bench.then("undo that").await.reply, "There is nothing to undo.");
+}
+
+#[tokio::test]
+async fn undoing_passes_no_interlock() {
+    let bench = bench();
+    bench.then("turn on the extraction fan").await;
+    bench.then("turn off the extraction fan").await;
+    let turn = bench.then("undo that").await;
+    assert_eq!(turn.outcome, Outcome::Refused);
+    assert!(turn.reply.contains("Extraction fan has to stay off"), "{}", turn.reply);
+    assert!(!bench.is_on("fan.extraction_fan"));
+    bench.clock.advance(Duration::from_secs(10));
+    assert_eq!(bench.then("undo that").await.outcome, Outcome::Done);
+    assert!(bench.is_on("fan.extraction_fan"));
+}
+
+#[tokio::test]
+async fn a_timer_just_set_is_cancelled_and_one_that_was_cancelled_stays_so() {
+    let bench = bench();
+    bench.then("set a timer for five minutes").await;
+    assert_eq!(bench.then("take that back").await.reply, "Undone.");
+    assert_eq!(bench.appliance.timers.list(), []);
+    bench.then("set a timer for five minutes").await;
+    bench.then("cancel the timer").await;
+    let turn = bench.then("undo that").await;
+    assert_eq!((turn.outcome, turn.reply.as_str()), (Outcome::Refused, "That can't be undone."));
+    assert_eq!(bench.appliance.timers.list(), []);
+}
+
+#[tokio::test]
+async fn a_stop_is_not_undone() {
+    let bench = bench();
+    bench.then("turn on the extraction fan").await;
+    bench.then("stop").await;
+    bench.clock.advance(Duration::from_secs(20));
+    assert_eq!(bench.then("undo that").await.reply, "That can't be undone.");
+    assert!(!bench.is_on("fan.extraction_fan"));
+}
+
+#[tokio::test]
+async fn nobody_undoes_what_another_did_or_what_is_long_past() {
+    let bench = bench();
+    bench.then("turn on the desk light").await;
+    assert_eq!(bench.from(Caller::voice(), "undo that").await.reply, "There is nothing to undo.");
+    bench.clock.advance(Duration::from_secs(15 * 60));
+    assert_eq!(bench.then("undo that").await.reply, "There is nothing to undo.");
+    assert!(bench.is_on("light.desk_light"));
+}
+
+#[tokio::test]
+async fn a_viewer_undoes_nothing() {
+    let bench = bench();
+    bench.then("turn on the desk light").await;
+    let viewer = Caller { source: Source::Panel, role: Role::Viewer, name: None };
+    assert_eq!(bench.from(viewer, "undo that").await.outcome, Outcome::Refused);
+    assert!(bench.is_on("light.desk_light"));
+}
