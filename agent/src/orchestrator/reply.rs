@@ -37,6 +37,11 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "VictusStatus" => speaker.status(),
         "VictusCapabilities" => speaker.capabilities(),
         "VictusUndo" => speaker.undone(),
+        "HassSetVolumeRelative" => speaker.volume_changed(),
+        "HassSetVolume" => {
+            let volume = spoken::number(speaker.result()["to"].as_f64().unwrap_or_default());
+            speaker.say("default", &[("volume", &volume)])
+        }
         _ => speaker.say("default", &[]),
     }
 }
@@ -192,6 +197,11 @@ impl Speaker<'_> {
         };
         let reasons: Vec<&str> = troubles.into_iter().chain([unknown.as_str()]).filter(|it| !it.is_empty()).collect();
         self.say("degraded", &[("reason", &reasons.join(". "))])
+    }
+
+    fn volume_changed(&self) -> String {
+        let unchanged = self.result()["from"] == self.result()["to"];
+        self.say(if unchanged { "limit" } else { "default" }, &[])
     }
 
     /// What was taken back, by name where it has one; a timer and the volume have none.

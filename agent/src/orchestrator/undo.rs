@@ -76,6 +76,10 @@ fn effect(done: &StepResult) -> Effect {
                 _ => Effect::Final,
             }
         }
+        "speech.set_volume" | "speech.change_volume" => match &done.result["from"] {
+            from if *from == done.result["to"] => Effect::None,
+            from => reverse("speech.set_volume", json!({"percent": from})),
+        },
         "timer.start" => reverse("timer.cancel", json!({"timer": done.result["timer"]})),
         "timer.pause" => reverse("timer.resume", json!({"timer": done.result["timer"]})),
         "timer.resume" => reverse("timer.pause", json!({"timer": done.result["timer"]})),

@@ -100,3 +100,29 @@ async fn a_viewer_undoes_nothing() {
     assert_eq!(bench.from(viewer, "undo that").await.outcome, Outcome::Refused);
     assert!(bench.is_on("light.desk_light"));
 }
+
+#[tokio::test]
+async fn the_volume_goes_by_steps_to_its_ends_and_back() {
+    let bench = bench();
+    let table = [
+        ("louder", "Is this better?", 80),
+        ("set the volume to 95 percent", "Volume at ninety five percent.", 95),
+        ("turn the volume up", "Is this better?", 100),
+        ("speak up", "That is as far as it goes.", 100),
+        ("undo that", "Undone.", 95),
+        ("volume 15%", "Volume at fifteen percent.", 15),
+        ("a bit quieter", "Is this better?", 10),
+        ("not so loud", "That is as far as it goes.", 10),
+        ("volume 0", "Volume at zero percent.", 0),
+        ("quieter", "That is as far as it goes.", 0),
+        ("louder", "Is this better?", 10),
+    ];
+    for (text, reply, percent) in table {
+        let turn = bench.then(text).await;
+        assert_eq!((turn.outcome, turn.reply.as_str()), (Outcome::Done, reply), "{text}");
+        assert_eq!(bench.appliance.volume.percent(), percent, "{text}");
+    }
+    let Bench { appliance, clock, folder } = bench;
+    drop(appliance);
+    assert_eq!(open(folder.path(), &clock).volume.percent(), 10);
+}
