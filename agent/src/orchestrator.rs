@@ -6,6 +6,7 @@
 //! ([`Orchestrator::settle_interrupted`]). Leaves the language to `intents`, the rules of each step to the tool runtime,
 //! and speech to whoever asked.
 
+pub mod explain;
 pub mod plan;
 pub mod recall;
 pub mod reply;
@@ -240,7 +241,7 @@ impl Orchestrator {
                 self.keep_plan(turn).await;
                 turn.times_ms.plan = Some(self.since(begun));
                 self.run(turn).await;
-                turn.reply = recall::reply(turn, &past, language)
+                turn.reply = recall::reply(turn, &past, &self.entities, language)
                     .unwrap_or_else(|| reply::reply(&understood, turn, &self.entities, language));
             }
         }

@@ -56,7 +56,7 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
         "VictusStatus" => one(step("appliance.status", json!({}))),
         "VictusCapabilities" => one(step("appliance.capabilities", json!({}))),
         "VictusStop" => one(step("appliance.stop", json!({}))),
-        "HassNevermind" | "VictusRepeat" => Plan::Steps(Vec::new()),
+        "HassNevermind" | "VictusRepeat" | "VictusExplain" => Plan::Steps(Vec::new()),
         _ => Plan::Unable("not_understood"),
     }
 }

@@ -1,8 +1,11 @@
 //! Questions about what was said before: the answer is in the turns of whoever asks.
 //!
 //! Owns which intents look back, whose turns they see, and how far. Promises that nobody hears of what another source
-//! asked for, and that a turn which is still running counts as not there. Runs nothing.
+//! asked for, and that a turn which is still running counts as not there. Runs nothing; why a thing was
+//! done is told by [`explain`](super::explain).
 
+use super::explain;
+use crate::entities::Entities;
 use crate::language::Language;
 use crate::store::{StoreError, Turns};
 use crate::turn::{Outcome, Turn};
@@ -15,7 +18,7 @@ const LOOK_BACK: usize = 100;
 /// # Errors
 /// The store cannot be read.
 pub fn past(turns: &Turns, turn: &Turn) -> Result<Vec<Turn>, StoreError> {
-    if !matches!(turn.intent.as_deref(), Some("VictusRepeat" | "VictusUndo")) {
+    if !matches!(turn.intent.as_deref(), Some("VictusRepeat" | "VictusExplain" | "VictusUndo")) {
         return Ok(Vec::new());
     }
     let (source, name) = (turn.caller.source, &turn.caller.name);
@@ -27,9 +30,10 @@ pub fn past(turns: &Turns, turn: &Turn) -> Result<Vec<Turn>, StoreError> {
 }
 
 /// The reply to an intent that only asks about the past; none for every other.
-pub fn reply(turn: &Turn, past: &[Turn], language: &Language) -> Option<String> {
+pub fn reply(turn: &Turn, past: &[Turn], entities: &Entities, language: &Language) -> Option<String> {
     match turn.intent.as_deref()? {
         "VictusRepeat" => Some(repeated(past, language)),
+        "VictusExplain" => Some(explain::reply(past, entities, language)),
         _ => None,
     }
 }

@@ -126,3 +126,45 @@ async fn the_volume_goes_by_steps_to_its_ends_and_back() {
     drop(appliance);
     assert_eq!(open(folder.path(), &clock).volume.percent(), 10);
 }
+
+#[tokio::test]
+async fn why_is_answered_with_what_was_understood_and_what_came_of_it() {
+    let bench = bench();
+    assert_eq!(bench.then("why did you do that").await.reply, "I haven't done anything yet.");
+    let table = [
+        ("turn on the extraction fan", "I understood: Extraction fan on, by line ", "of switching. It was done."),
+        ("open the main valve!", "I heard: open the main valve. I understood: Main valve open", "It was done."),
+        ("turn off the extraction fan", "Extraction fan off", "It was done."),
+        ("turn on the extraction fan", "Extraction fan on", "I did not do it: Extraction fan has to stay off"),
+        ("is the main valve open", "a question about Main valve, by line", "I answered: Yes"),
+        ("set a timer for ten seconds", "I understood: a timer", "It was done."),
+        ("what time is it", "a question about myself", "I answered: It is"),
+        ("louder", "my volume", "It was done."),
+        ("paint the fence", "I heard: paint the fence.", "I did not understand it."),
+        ("turn on the light", "I heard: turn on the light.", "I was not sure what was meant."),
+    ];
+    for (text, understood, outcome) in table {
+        let asked = bench.then(text).await;
+        for _ in 0..2 {
+            let reply = bench.then("why").await.reply;
+            assert!(reply.contains(understood) && reply.contains(outcome), "{text}: {reply} {asked:?}");
+        }
+    }
+    let line = bench.then("turn on the desk light").await.template.unwrap();
+    let (_, line) = line.rsplit_once(':').unwrap();
+    assert!(bench.then("why").await.reply.contains(&format!("by line {line} of ")));
+}
+
+#[tokio::test]
+async fn what_a_restart_cut_off_is_explained_so_and_a_long_request_in_short() {
+    let bench = bench();
+    let mut turn = bench.then("turn on the desk light").await;
+    turn.outcome = Outcome::Running;
+    bench.appliance.store.turns().put(&turn).await;
+    bench.appliance.orchestrator.settle_interrupted().await.unwrap();
+    let reply = bench.then("why").await.reply;
+    assert!(reply.ends_with("I was cut off in the middle of it."), "{reply}");
+    bench.then(&"fan ".repeat(200)).await;
+    let reply = bench.then("why").await.reply;
+    assert!(reply.len() < 200 && reply.ends_with("I did not understand it."), "{reply}");
+}
