@@ -1,8 +1,11 @@
 //! The appliance as its callers see it: what it is, and the way to each of its parts.
 //!
 //! Owns nothing that moves; it holds the one store, the entities, the tools, the orchestrator and the health that voice,
-//! panel, command line and fleet all share. [`tools`] holds the tools that speak of the appliance as a whole.
+//! panel, command line and fleet all share. [`tools`] holds the tools that speak of the appliance as a whole,
+//! [`history`] those that tell what has happened to it.
 
+mod happened;
+pub mod history;
 pub mod tools;
 
 use std::sync::{Arc, Mutex};
@@ -144,8 +147,10 @@ impl Appliance {
             timers: Arc::clone(&timers),
             health: Arc::clone(&health),
             store: store.clone(),
+            boot: boot.clone(),
         };
         tools::register(&mut tools, &readings)?;
+        history::register(&mut tools, &readings)?;
         for tool in parts.tools {
             tools.register(tool)?;
         }

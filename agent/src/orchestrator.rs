@@ -11,6 +11,7 @@ pub mod plan;
 pub mod recall;
 pub mod reply;
 pub mod route;
+pub mod telling;
 pub mod undo;
 
 use std::sync::{Arc, Mutex, PoisonError};

@@ -123,7 +123,15 @@ impl Explained<'_> {
     }
 
     fn only_answered(&self) -> bool {
-        let reads = ["entity.get_state", "timer.status", "clock.now", "appliance.status", "appliance.capabilities"];
+        let reads = [
+            "appliance.capabilities",
+            "appliance.history",
+            "appliance.alarms",
+            "entity.get_state",
+            "timer.status",
+            "clock.now",
+            "appliance.status",
+        ];
         self.turn.steps.iter().all(|step| reads.contains(&step.step.tool.as_str()))
     }
 }

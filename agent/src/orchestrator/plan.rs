@@ -54,6 +54,8 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
         "HassSetVolumeRelative" => change_volume(understood),
         "HassGetCurrentTime" | "HassGetCurrentDate" => one(step("clock.now", json!({}))),
         "VictusStatus" => one(step("appliance.status", json!({}))),
+        "VictusHistory" => history(understood),
+        "VictusAlarms" => one(step("appliance.alarms", json!({}))),
         "VictusCapabilities" => one(step("appliance.capabilities", json!({}))),
         "VictusStop" => one(step("appliance.stop", json!({}))),
         "HassNevermind" | "VictusRepeat" | "VictusExplain" => Plan::Steps(Vec::new()),
@@ -109,6 +111,11 @@ fn start_timer(understood: &Understood) -> Plan {
         args["name"] = json!(name);
     }
     one(step("timer.start", args))
+}
+
+fn history(understood: &Understood) -> Plan {
+    let period = understood.slots.get("period").and_then(Value::as_str).unwrap_or("recently");
+    one(step("appliance.history", json!({"period": period})))
 }
 
 fn set_volume(understood: &Understood) -> Plan {

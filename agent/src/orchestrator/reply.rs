@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::plan::Understood;
+use super::telling::Telling;
 use crate::entities::{Entities, Entity, EntityKind};
 use crate::intents::spoken;
 use crate::language::Language;
@@ -36,6 +37,10 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "HassGetCurrentDate" => speaker.say("default", &[("date", &date(speaker.result()))]),
         "VictusStatus" => speaker.status(),
         "VictusCapabilities" => speaker.capabilities(),
+        "VictusHistory" => speaker
+            .telling()
+            .history(speaker.turn.plan.first().map_or("", |step| step.args["period"].as_str().unwrap_or(""))),
+        "VictusAlarms" => speaker.telling().alarms(),
         "VictusUndo" => speaker.undone(),
         "HassSetVolumeRelative" => speaker.volume_changed(),
         "HassSetVolume" => {
@@ -197,6 +202,10 @@ impl Speaker<'_> {
         };
         let reasons: Vec<&str> = troubles.into_iter().chain([unknown.as_str()]).filter(|it| !it.is_empty()).collect();
         self.say("degraded", &[("reason", &reasons.join(". "))])
+    }
+
+    fn telling(&self) -> Telling<'_> {
+        Telling { result: self.result(), entities: self.entities, language: self.language }
     }
 
     fn volume_changed(&self) -> String {

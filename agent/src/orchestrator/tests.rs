@@ -21,6 +21,7 @@ use crate::store::StoreOptions;
 use crate::tool::{Role, Source};
 
 mod recall;
+mod telling;
 
 struct Bench {
     appliance: Appliance,
