@@ -79,3 +79,35 @@ async fn alarms_are_what_is_wrong_now_and_what_went_wrong_in_the_last_hour() {
     bench.appliance.health.set("voice", LoopState::Up);
     assert_eq!(bench.ask("which alarms are active").await.reply, "There is no alarm.");
 }
+
+#[tokio::test]
+async fn german_and_dutch_answer_in_their_own_words() {
+    let german = [
+        ("sag das noch mal", "Bisher habe ich nichts gesagt."),
+        ("warum", "Bisher habe ich nichts gemacht."),
+        ("mach das rückgängig", "Es gibt nichts, was rückgängig zu machen wäre."),
+        ("was ist heute passiert", "Es ist nichts passiert: heute."),
+        ("gibt es Alarme", "Es liegt kein Alarm an."),
+        ("lauter", "Ist es so besser?"),
+        ("warum", "Verstanden habe ich: meine Lautstärke, nach Zeile"),
+        ("mach das rückgängig", "Rückgängig gemacht."),
+    ];
+    let dutch = [
+        ("waarom", "Ik heb nog niets gedaan."),
+        ("wat is er vandaag gebeurd", "Er is niets gebeurd: vandaag."),
+        ("harder", "Is het zo beter?"),
+        ("waarom", "Ik begreep: mijn volume, volgens regel"),
+    ];
+    for (language, table) in [("de", &german[..]), ("nl", &dutch[..])] {
+        let bench = bench_in(language);
+        for (text, said) in table {
+            bench.clock.advance(Duration::from_secs(1));
+            let turn = bench.ask(text).await;
+            assert!(turn.reply.contains(said), "{text}: {turn:?}");
+        }
+        bench.happens(tripped("fan.extraction_fan")).await;
+        let asked = if language == "de" { "was ist passiert" } else { "wat is er gebeurd" };
+        let reply = bench.ask(asked).await.reply;
+        assert!(reply.starts_with("Extraction fan ") && !reply.contains(" made safe"), "{reply}");
+    }
+}
