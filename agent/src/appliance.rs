@@ -1,8 +1,11 @@
 //! The appliance as its callers see it: what it is, and the way to each of its parts.
 //!
 //! Owns nothing that moves; it holds the one store, the entities, the tools, the orchestrator and the health that voice,
-//! panel, command line and fleet all share. [`tools`] holds the tools that speak of the appliance as a whole.
+//! panel, command line and fleet all share. [`tools`] holds the tools that speak of the appliance as a whole,
+//! [`history`] those that tell what has happened to it.
 
+mod happened;
+pub mod history;
 pub mod tools;
 
 use std::sync::{Arc, Mutex};
@@ -23,6 +26,7 @@ use crate::store::{Store, StoreError, StoreStatus};
 use crate::timers::{self, Timers};
 use crate::tool::Tool;
 use crate::tool::runtime::{RegisterError, ToolRuntime};
+use crate::volume::{self, Volume};
 
 /// Which appliance this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,6 +53,8 @@ pub struct Appliance {
     pub entities: Arc<Entities>,
     /// Its timers.
     pub timers: Arc<Timers>,
+    /// How loud it speaks.
+    pub volume: Arc<Volume>,
     /// What it can do.
     pub tools: Arc<ToolRuntime>,
     /// How it decides.
@@ -115,6 +121,9 @@ pub enum AssembleError {
     /// The timers could not be read.
     #[error("the timers could not be read: {0}")]
     Timers(#[from] StoreError),
+    /// The volume could not be read.
+    #[error("the volume could not be read: {0}")]
+    Volume(#[source] StoreError),
 }
 
 impl Appliance {
@@ -126,9 +135,11 @@ impl Appliance {
         let Parts { identity, store, points, time_zone, health, clock, random, boot, .. } = parts;
         let entities = Arc::new(Entities::new(parts.entities, points));
         let timers = Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone())?);
+        let volume = Arc::new(Volume::load(&store).map_err(AssembleError::Volume)?);
         let mut tools = ToolRuntime::new(store.clone(), Arc::clone(&clock));
         entities::tools::register(&mut tools, &entities)?;
         timers::tools::register(&mut tools, &timers, &random)?;
+        volume::tools::register(&mut tools, &volume)?;
         let readings = tools::Readings {
             clock: Arc::clone(&clock),
             time_zone,
@@ -136,8 +147,10 @@ impl Appliance {
             timers: Arc::clone(&timers),
             health: Arc::clone(&health),
             store: store.clone(),
+            boot: boot.clone(),
         };
         tools::register(&mut tools, &readings)?;
+        history::register(&mut tools, &readings)?;
         for tool in parts.tools {
             tools.register(tool)?;
         }
@@ -152,7 +165,7 @@ impl Appliance {
             random,
             boot,
         }));
-        Ok((Self { identity, store, entities, timers, tools, orchestrator, health, clock }, problems))
+        Ok((Self { identity, store, entities, timers, volume, tools, orchestrator, health, clock }, problems))
     }
 
     /// How the appliance is.

@@ -28,14 +28,22 @@ impl Language {
 
     /// The reply of that key with values in their places. A key without a section is one of `errors`.
     pub fn phrase(&self, key: &str, values: &[(&str, &str)]) -> String {
-        let values: BTreeMap<String, String> =
-            values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let values = owned(values);
         if key.contains('.') {
             self.responses.render(key, &values)
         } else {
             self.responses.render(&format!("errors.{key}"), &values)
         }
     }
+
+    /// The words of that key for a place in another reply: they begin as they stand.
+    pub fn part(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.responses.render_part(key, &owned(values))
+    }
+}
+
+fn owned(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+    values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// The names that can be said of these entities.

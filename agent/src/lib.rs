@@ -19,3 +19,4 @@ pub mod tool;
 pub mod trace;
 pub mod turn;
 pub mod voice;
+pub mod volume;

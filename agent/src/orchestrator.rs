@@ -6,9 +6,13 @@
 //! ([`Orchestrator::settle_interrupted`]). Leaves the language to `intents`, the rules of each step to the tool runtime,
 //! and speech to whoever asked.
 
+pub mod explain;
 pub mod plan;
+pub mod recall;
 pub mod reply;
 pub mod route;
+pub mod telling;
+pub mod undo;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -214,7 +218,19 @@ impl Orchestrator {
             return;
         }
         let begun = self.clock.monotonic();
-        match plan::plan(&understood, &self.entities) {
+        let past = match recall::past(self.store.turns(), turn) {
+            Ok(past) => past,
+            Err(error) => {
+                log::error!("the turns before could not be read: {error}");
+                (turn.outcome, turn.reply) = (Outcome::Failed, language.phrase("default", &[]));
+                return;
+            }
+        };
+        let plan = match understood.intent.as_str() {
+            "VictusUndo" => undo::plan(turn, &past),
+            _ => plan::plan(&understood, &self.entities),
+        };
+        match plan {
             Plan::Unable(phrase) => {
                 let area = turn.slots.get("area").and_then(Value::as_str).unwrap_or("");
                 let name = turn.slots.get("name").and_then(Value::as_str).unwrap_or("");
@@ -226,7 +242,8 @@ impl Orchestrator {
                 self.keep_plan(turn).await;
                 turn.times_ms.plan = Some(self.since(begun));
                 self.run(turn).await;
-                turn.reply = reply::reply(&understood, turn, &self.entities, language);
+                turn.reply = recall::reply(turn, &past, &self.entities, language)
+                    .unwrap_or_else(|| reply::reply(&understood, turn, &self.entities, language));
             }
         }
     }

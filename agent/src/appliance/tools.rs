@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use victus_hw::clock::{Clock, ClockTrust};
 
 use crate::entities::Entities;
+use crate::event::BootId;
 use crate::health::{Health, LoopState};
 use crate::store::Store;
 use crate::timers::Timers;
@@ -36,6 +37,8 @@ pub struct Readings {
     pub health: Arc<Health>,
     /// The store.
     pub store: Store,
+    /// This boot of the machine.
+    pub boot: BootId,
 }
 
 /// Registers all tools of this module.

@@ -117,6 +117,11 @@ impl Responses {
     ///
     /// Falls back to the intent's `default`, then to `errors.default`; empty only where there are no replies at all.
     pub fn render(&self, key: &str, values: &BTreeMap<String, String>) -> String {
+        capitalised(&self.render_part(key, values))
+    }
+
+    /// The same for what is put into another reply: it begins as it stands, without a capital of its own.
+    pub fn render_part(&self, key: &str, values: &BTreeMap<String, String>) -> String {
         let Some(reply) = self.find(key).or_else(|| self.replies.get(LAST_RESORT)) else { return String::new() };
         let mut said = String::new();
         render(&reply.parts, values, &mut said);
@@ -124,7 +129,7 @@ impl Responses {
         for mark in [".", ",", "?", "!"] {
             tidy = tidy.replace(&format!(" {mark}"), mark);
         }
-        capitalised(&tidy)
+        tidy
     }
 
     fn find(&self, key: &str) -> Option<&Reply> {
@@ -193,6 +198,7 @@ mod tests {
         let responses = responses(&[("A.default", "a"), ("errors.default", "Something went wrong.")]);
         assert_eq!(responses.render("A.unknown", &values(&[])), "A");
         assert_eq!(responses.render("B.unknown", &values(&[])), "Something went wrong.");
+        assert_eq!(responses.render_part("A.unknown", &values(&[])), "a");
         assert_eq!(Responses::default().render("A.b", &values(&[])), "");
     }
 

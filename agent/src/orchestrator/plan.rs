@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::entities::{Entities, Entity};
 use crate::turn::Step;
+use crate::volume::tools::STEP;
 
 /// What was understood of a request.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -49,11 +50,15 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
         "HassPauseTimer" => one(named_timer("timer.pause", understood)),
         "HassUnpauseTimer" => one(named_timer("timer.resume", understood)),
         "HassTimerStatus" => one(step("timer.status", json!({}))),
+        "HassSetVolume" => set_volume(understood),
+        "HassSetVolumeRelative" => change_volume(understood),
         "HassGetCurrentTime" | "HassGetCurrentDate" => one(step("clock.now", json!({}))),
         "VictusStatus" => one(step("appliance.status", json!({}))),
+        "VictusHistory" => history(understood),
+        "VictusAlarms" => one(step("appliance.alarms", json!({}))),
         "VictusCapabilities" => one(step("appliance.capabilities", json!({}))),
         "VictusStop" => one(step("appliance.stop", json!({}))),
-        "HassNevermind" => Plan::Steps(Vec::new()),
+        "HassNevermind" | "VictusRepeat" | "VictusExplain" => Plan::Steps(Vec::new()),
         _ => Plan::Unable("not_understood"),
     }
 }
@@ -106,6 +111,29 @@ fn start_timer(understood: &Understood) -> Plan {
         args["name"] = json!(name);
     }
     one(step("timer.start", args))
+}
+
+fn history(understood: &Understood) -> Plan {
+    let period = understood.slots.get("period").and_then(Value::as_str).unwrap_or("recently");
+    one(step("appliance.history", json!({"period": period})))
+}
+
+fn set_volume(understood: &Understood) -> Plan {
+    let percent = understood.slots.get("volume_level").and_then(Value::as_f64).map(f64::round);
+    let Some(percent) = percent.filter(|percent| (0.0..=100.0).contains(percent)) else {
+        return Plan::Unable("not_understood");
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "whole and from 0 to 100")]
+    let percent = percent as i64;
+    one(step("speech.set_volume", json!({"percent": percent})))
+}
+
+fn change_volume(understood: &Understood) -> Plan {
+    match understood.slots.get("volume_step").and_then(Value::as_str) {
+        Some("up") => one(step("speech.change_volume", json!({"by": STEP}))),
+        Some("down") => one(step("speech.change_volume", json!({"by": -STEP}))),
+        _ => Plan::Unable("not_understood"),
+    }
 }
 
 /// Which timer is meant: by its name, or by the time that it was set for.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::plan::Understood;
+use super::telling::Telling;
 use crate::entities::{Entities, Entity, EntityKind};
 use crate::intents::spoken;
 use crate::language::Language;
@@ -36,6 +37,16 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "HassGetCurrentDate" => speaker.say("default", &[("date", &date(speaker.result()))]),
         "VictusStatus" => speaker.status(),
         "VictusCapabilities" => speaker.capabilities(),
+        "VictusHistory" => speaker
+            .telling()
+            .history(speaker.turn.plan.first().map_or("", |step| step.args["period"].as_str().unwrap_or(""))),
+        "VictusAlarms" => speaker.telling().alarms(),
+        "VictusUndo" => speaker.undone(),
+        "HassSetVolumeRelative" => speaker.volume_changed(),
+        "HassSetVolume" => {
+            let volume = spoken::number(speaker.result()["to"].as_f64().unwrap_or_default());
+            speaker.say("default", &[("volume", &volume)])
+        }
         _ => speaker.say("default", &[]),
     }
 }
@@ -191,6 +202,21 @@ impl Speaker<'_> {
         };
         let reasons: Vec<&str> = troubles.into_iter().chain([unknown.as_str()]).filter(|it| !it.is_empty()).collect();
         self.say("degraded", &[("reason", &reasons.join(". "))])
+    }
+
+    fn telling(&self) -> Telling<'_> {
+        Telling { result: self.result(), entities: self.entities, language: self.language }
+    }
+
+    fn volume_changed(&self) -> String {
+        let unchanged = self.result()["from"] == self.result()["to"];
+        self.say(if unchanged { "limit" } else { "default" }, &[])
+    }
+
+    /// What was taken back, by name where it has one; a timer and the volume have none.
+    fn undone(&self) -> String {
+        let names = self.names();
+        self.say(if names.is_empty() { "plain" } else { "default" }, &[("names", &names)])
     }
 
     fn capabilities(&self) -> String {

@@ -20,6 +20,9 @@ use crate::intents::Sentences;
 use crate::store::StoreOptions;
 use crate::tool::{Role, Source};
 
+mod recall;
+mod telling;
+
 struct Bench {
     appliance: Appliance,
     clock: Arc<SimulatedClock>,
@@ -58,6 +61,10 @@ fn limits(id: &str) -> Limits {
 }
 
 fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
+    open_in("en", folder, clock)
+}
+
+fn open_in(language: &str, folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
     let boot = BootId("boot".to_owned());
     let configs: Vec<PointConfig> = entities()
         .iter()
@@ -77,14 +84,14 @@ fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
         identity: Identity {
             device: "bench".to_owned(),
             site: "test".to_owned(),
-            language: "en".to_owned(),
+            language: language.to_owned(),
             version: "0".to_owned(),
             simulated: true,
         },
         store: Store::open(StoreOptions::new(folder.join("db"), clock.clone(), boot.clone())).unwrap(),
         entities: entities(),
         points: Arc::new(points),
-        sentences: Sentences::for_language("en", None).0,
+        sentences: Sentences::for_language(language, None).0,
         time_zone: TimeZone::UTC,
         health: Arc::new(Health::new(clock.clone())),
         clock: clock.clone(),
@@ -98,9 +105,13 @@ fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
 }
 
 fn bench() -> Bench {
+    bench_in("en")
+}
+
+fn bench_in(language: &str) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(SimulatedClock::new(1_800_000_000_000));
-    let appliance = open(folder.path(), &clock);
+    let appliance = open_in(language, folder.path(), &clock);
     clock.advance(Duration::from_secs(60));
     Bench { appliance, clock, folder }
 }

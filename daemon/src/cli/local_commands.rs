@@ -15,6 +15,7 @@ use victus_agent::orchestrator::Request;
 use victus_agent::tool::Caller;
 use victus_agent::voice::event::VoiceEvent;
 use victus_agent::voice::{Begin, VoiceLoop, VoiceParts, VoiceSettings};
+use victus_agent::volume::AtVolume;
 use victus_hw::audio::PlaybackSink;
 use victus_hw::audio::device::DevicePlayback;
 use victus_hw::audio::file::{FileCapture, write_wav};
@@ -199,7 +200,7 @@ impl Local {
         let parts = VoiceParts {
             recogniser,
             replier: Box::new(answers),
-            speaker,
+            speaker: Box::new(AtVolume::replies(speaker, Arc::clone(&appliance.volume))),
             observer: Box::new(journal),
             clock: Arc::clone(&self.clock),
         };

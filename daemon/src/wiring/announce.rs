@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use victus_agent::appliance::Appliance;
 use victus_agent::event::EventKind;
+use victus_agent::volume::AtVolume;
+use victus_hw::audio::PlaybackSink;
 
 use super::sound::Sound;
 use super::voice::{open_synthesiser, spoken};
@@ -47,7 +49,7 @@ async fn run(
             if let EventKind::TimerFinished { name, .. } = event.kind {
                 let name = name.unwrap_or_default();
                 let text = appliance.orchestrator.language().phrase("HassStartTimer.finished", &[("name", &name)]);
-                say(&config, &sound, text).await;
+                say(&config, &appliance, &sound, text).await;
             }
         }
         tokio::select! {
@@ -59,12 +61,13 @@ async fn run(
 }
 
 /// Speaks in a thread that may block; what fails is logged, because the event is on the panel all the same.
-async fn say(config: &Arc<Config>, sound: &Sound, text: String) {
-    let (config, sound) = (Arc::clone(config), sound.clone());
+async fn say(config: &Arc<Config>, appliance: &Appliance, sound: &Sound, text: String) {
+    let (config, volume, sound) = (Arc::clone(config), Arc::clone(&appliance.volume), sound.clone());
     let spoken = tokio::task::spawn_blocking(move || {
         let mut synthesiser = open_synthesiser(&config);
         let speech = spoken(synthesiser.as_deref_mut(), &text);
-        sound.speaker(&config.voice).play(&speech.samples, speech.rate, &AtomicBool::new(false))
+        let mut speaker = AtVolume::announcements(sound.speaker(&config.voice), volume);
+        speaker.play(&speech.samples, speech.rate, &AtomicBool::new(false))
     });
     match spoken.await {
         Ok(Ok(_played)) => {}

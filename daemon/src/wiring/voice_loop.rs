@@ -12,6 +12,7 @@ use victus_agent::intents::Sentences;
 use victus_agent::voice::health::VoiceHealth;
 use victus_agent::voice::ports::SpeechRecogniser;
 use victus_agent::voice::{Begin, Command, End, VoiceControl, VoiceLoop, VoiceParts, VoiceSettings};
+use victus_agent::volume::AtVolume;
 use victus_hw::clock::Clock;
 
 use super::voice::{
@@ -147,10 +148,11 @@ fn assemble(
     let (journal, waiting) = VoiceJournal::new(on_event, on_health);
     work.runtime.spawn(record(Arc::clone(&work.appliance), waiting));
     let answers = Answers { appliance: Arc::clone(&work.appliance), runtime: work.runtime.clone(), synthesiser };
+    let speaker = work.sound.speaker(&work.config.voice);
     let parts = VoiceParts {
         recogniser,
         replier: Box::new(answers),
-        speaker: work.sound.speaker(&work.config.voice),
+        speaker: Box::new(AtVolume::replies(speaker, Arc::clone(&work.appliance.volume))),
         observer: Box::new(journal),
         clock: Arc::clone(&work.clock),
     };
