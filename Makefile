@@ -54,6 +54,10 @@ bench-intents: deps-bench ## Understanding: time and memory, beside the referenc
 	@"$(TOOLS)/hassil/bin/pip" install --quiet --disable-pip-version-check hassil==3.0.1
 	VICTUS_HASSIL="$$(realpath -s "$(TOOLS)")/hassil/bin/python" cargo bench --package victus-agent --bench intents
 
+.PHONY: bench-understanding
+bench-understanding: deps-bench ## Spoken orders of a foreign domain, clean and in kitchen noise: all slots right
+	cargo bench --package victus-agent --bench understanding
+
 .PHONY: bench-appliance
 bench-appliance: deps-bench ## Whole-appliance figures: speech to switched line, start, memory, size
 	cargo build --release --bins

@@ -5,6 +5,7 @@
 //! work without one, in the process.
 
 pub mod daemon_commands;
+pub mod hear_pack;
 pub mod intents;
 pub mod local_commands;
 pub mod output;
@@ -59,7 +60,8 @@ pub(crate) enum Command {
         #[arg(long)]
         conversation: Option<String>,
     },
-    /// One turn for each WAV file, through the real voice loop; a JSON line for each event
+    /// One turn for each WAV file, through the real voice loop; a JSON line for each event. With a pack or noise: the words
+    /// of each file and what they mean, without an appliance
     Hear {
         /// The recordings
         #[arg(required = true)]
@@ -67,6 +69,10 @@ pub(crate) enum Command {
         /// Faster than real time, with the same result
         #[arg(long)]
         fast: bool,
+        #[command(flatten)]
+        pack: intents::Pack,
+        #[command(flatten)]
+        noise: hear_pack::Noise,
     },
     /// Speak a text
     Say {
@@ -119,7 +125,10 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         Command::Demo { spoken } => crate::demo::run(spoken).await,
         Command::Ask { text, conversation } => local_commands::ask(place, &text, conversation).await,
-        Command::Hear { files, fast } => local_commands::hear(place, &files, fast).await,
+        Command::Hear { files, pack, noise, .. } if pack.is_named() || noise.is_wanted() => {
+            hear_pack::run(place, &pack, &noise, &files)
+        }
+        Command::Hear { files, fast, .. } => local_commands::hear(place, &files, fast).await,
         Command::Say { text, out } => local_commands::say(place, &text, out.as_deref()).await,
         Command::Intents { command } => intents::run(place, &command),
         Command::Events { follow, since } => daemon_commands::events(place, follow, since.as_deref()).await,

@@ -9,6 +9,7 @@
 pub mod callback;
 pub mod device;
 pub mod file;
+pub mod mix;
 pub mod pace;
 pub mod resample;
 pub mod simulated;

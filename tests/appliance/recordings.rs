@@ -123,3 +123,38 @@ fn the_same_recording_gives_the_same_events_at_any_pace() {
     assert!(paced.iter().any(|event| event["event"] == "transcript"), "{paced:?}");
     assert_eq!(paced, events(true));
 }
+
+#[test]
+fn recordings_are_heard_with_the_sentences_of_a_foreign_domain() {
+    let Some(audio) = shared("audio") else { return };
+    if !std::path::Path::new("/usr/share/pocketsphinx/model/en-us").exists() {
+        victus_tests::skip("pocketsphinx-en-us is not installed (packaging/dependencies test)");
+        return;
+    }
+    let labels = std::fs::read_to_string(audio.join("barista/labels.json")).unwrap();
+    let labels: BTreeMap<String, Value> = serde_json::from_str(&labels).unwrap();
+    let files: Vec<_> = labels.keys().take(2).map(|file| audio.join("barista").join(file)).collect();
+    let sentences = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("sentences");
+    // An empty folder of models: PocketSphinx hears.
+    let state = tempfile::tempdir().unwrap();
+    let hear = |offset: &str| {
+        let mut command = Command::new(program("victus"));
+        command.args(["hear", "--json", "--state"]).arg(state.path()).args(&files).env_remove("VICTUS_MODELS");
+        command.arg("--sentences").arg(sentences.join("barista"));
+        command.arg("--fixtures").arg(sentences.join("barista_names.yaml"));
+        command.arg("--noise").arg(audio.join("noise/kitchen.wav")).args(["--snr", "30", "--noise-offset", offset]);
+        command.output().unwrap()
+    };
+    let output = hear("1.5");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let heard: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(heard.len(), 2, "{text}");
+    for line in &heard {
+        assert!(line["file"].as_str().unwrap().contains("barista") && !line["text"].as_str().unwrap().is_empty());
+        assert!(line["intent"] == "orderDrink" && line["slots"]["coffeeDrink"].is_string(), "{line}");
+    }
+    let beyond = hear("5000");
+    let complaint = String::from_utf8_lossy(&beyond.stderr).into_owned();
+    assert!(beyond.status.code() == Some(1) && complaint.contains("choose an earlier place"), "{complaint}");
+}

@@ -31,6 +31,11 @@ pub(crate) struct Pack {
 }
 
 impl Pack {
+    /// Whether other sentences or names than those of this appliance are meant.
+    pub(super) fn is_named(&self) -> bool {
+        self.sentences.is_some() || self.fixtures.is_some()
+    }
+
     /// The sentences and names, and what is wrong with the sentences of a folder.
     ///
     /// # Errors

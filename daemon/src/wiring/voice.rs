@@ -29,7 +29,7 @@ use victus_hw::clock::Clock;
 use crate::config::{Config, Recognizer};
 
 /// Where the package `espeak-ng` puts its program.
-const ESPEAK: &str = "/usr/bin/espeak-ng";
+pub(crate) const ESPEAK: &str = "/usr/bin/espeak-ng";
 
 /// How many voice events may wait for the journal; more are dropped, counted and logged.
 const WAITING_EVENTS: usize = 256;
