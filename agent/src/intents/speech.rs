@@ -10,10 +10,11 @@
 mod join;
 mod numbers;
 
+use super::Origin;
 use super::matcher::{NamedEntity, Vocabulary, normalise};
 use super::sentences::{Block, ListKind, ListValue, Problem, Sentences, VOCABULARY_LISTS, admits};
+use super::spoken::Spoken;
 use super::template::{self, Expression};
-use super::{Origin, spoken};
 use crate::recognise::grammar::{Expansion, GrammarRule, POLITENESS, SpeechGrammar};
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,7 +27,7 @@ pub fn grammar(sentences: &Sentences, vocabulary: &Vocabulary) -> (SpeechGrammar
         vocabulary,
         grammar: SpeechGrammar::default(),
         problems: Vec::new(),
-        spoken_numbers: sentences.language.starts_with("en"),
+        spoken: Spoken::of(&sentences.language),
         lists: HashMap::new(),
         rules: HashMap::new(),
     };
@@ -62,8 +63,8 @@ struct Builder<'a> {
     vocabulary: &'a Vocabulary,
     grammar: SpeechGrammar,
     problems: Vec<Problem>,
-    /// Whether numbers are said in the language of `spoken`.
-    spoken_numbers: bool,
+    /// How the language says numbers.
+    spoken: Spoken,
     /// Lists already made, by their name, the block whose own they are, and which of their values may be said.
     lists: HashMap<(String, Option<usize>, Vec<bool>), Option<Expansion>>,
     /// Expansion rules already made, by their name and the block that they were made for.
@@ -229,9 +230,7 @@ impl<'a> Builder<'a> {
 
     fn name(&self, name: &str) -> Option<Expansion> {
         let plain = |text: &str| {
-            let said =
-                normalise::sentence(&if self.spoken_numbers { spoken::digits_as_words(text) } else { text.to_owned() })
-                    .text();
+            let said = normalise::sentence(&self.spoken.digits_as_words(text)).text();
             (!said.is_empty() && said.split(' ').all(join::is_sayable)).then(|| words(&said))
         };
         if !self.vocabulary.templates {

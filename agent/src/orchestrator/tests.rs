@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use serde_json::json;
 use victus_hw::clock::SimulatedClock;
 use victus_hw::gpio::{Level, SimulatedGpio};
-use victus_hw::points::{Limits, PointConfig, PointDriver, PointValue, Points};
+use victus_hw::points::{Limits, PointConfig, PointDriver, PointValue, Points, Requirement};
 
 use super::*;
 use crate::appliance::{Appliance, Identity, Parts};
@@ -19,6 +19,11 @@ use crate::health::Health;
 use crate::intents::Sentences;
 use crate::store::StoreOptions;
 use crate::tool::{Role, Source};
+
+mod languages;
+
+/// The serial port of the sensors.
+const PORT: &str = "instrument";
 
 struct Bench {
     appliance: Appliance,
@@ -54,20 +59,18 @@ fn entities() -> Vec<Entity> {
 
 fn limits(id: &str) -> Limits {
     let min_off = (id == "fan.extraction_fan").then(|| Duration::from_secs(10));
-    Limits { min_off, stop: true, ..Limits::default() }
+    let fan_is_on = Requirement { point: "fan.extraction_fan".to_owned(), is: PointValue::Switch(true) };
+    let requires = if id == "valve.main" { vec![fan_is_on] } else { Vec::new() };
+    Limits { min_off, requires, stop: true, ..Limits::default() }
 }
 
 fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
+    open_in("en", entities(), folder, clock)
+}
+
+fn open_in(language: &str, entities: Vec<Entity>, folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
     let boot = BootId("boot".to_owned());
-    let configs: Vec<PointConfig> = entities()
-        .iter()
-        .enumerate()
-        .map(|(number, entity)| PointConfig {
-            id: entity.id.clone(),
-            driver: PointDriver::GpioOutput { line: format!("GPIO{number}").as_str().into(), active_low: false },
-            limits: limits(&entity.id),
-        })
-        .collect();
+    let configs = points_of(&entities);
     let gpio = SimulatedGpio::open(&folder.join("gpio")).unwrap();
     for number in 0..configs.len() {
         gpio.add_line(&format!("GPIO{number}").as_str().into(), Level::Low).unwrap();
@@ -77,14 +80,14 @@ fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
         identity: Identity {
             device: "bench".to_owned(),
             site: "test".to_owned(),
-            language: "en".to_owned(),
+            language: language.to_owned(),
             version: "0".to_owned(),
             simulated: true,
         },
         store: Store::open(StoreOptions::new(folder.join("db"), clock.clone(), boot.clone())).unwrap(),
-        entities: entities(),
+        entities,
         points: Arc::new(points),
-        sentences: Sentences::for_language("en", None).0,
+        sentences: Sentences::for_language(language, None).0,
         time_zone: TimeZone::UTC,
         health: Arc::new(Health::new(clock.clone())),
         clock: clock.clone(),
@@ -95,6 +98,24 @@ fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
     let (appliance, problems) = Appliance::assemble(parts).unwrap();
     assert_eq!(problems, []);
     appliance
+}
+
+fn points_of(entities: &[Entity]) -> Vec<PointConfig> {
+    let driver = |number: usize, entity: &Entity| match entity.kind {
+        EntityKind::Sensor => PointDriver::SerialLine {
+            port: PORT.to_owned(),
+            read: Some("READ".to_owned()),
+            write: None,
+            poll: Duration::from_millis(20),
+        },
+        _ => PointDriver::GpioOutput { line: format!("GPIO{number}").as_str().into(), active_low: false },
+    };
+    let point = |(number, entity): (usize, &Entity)| PointConfig {
+        id: entity.id.clone(),
+        driver: driver(number, entity),
+        limits: if entity.kind == EntityKind::Sensor { Limits::default() } else { limits(&entity.id) },
+    };
+    entities.iter().enumerate().map(point).collect()
 }
 
 fn bench() -> Bench {

@@ -1,7 +1,6 @@
 //! Where parts of words touch without a space: the ways to fill them, written out and put together to whole words.
 
 use super::super::sentences::Problem;
-use super::super::spoken;
 use super::super::template::Expression;
 use super::{Builder, Expansion, Scope, normalise, words};
 use normalise::Piece;
@@ -33,7 +32,7 @@ impl<'a> Builder<'a> {
         for group in groups.iter().filter(|group| !group.is_empty()) {
             let expansion = match group.as_slice() {
                 [Item::Part(part)] => self.convert(part, scope),
-                [Item::Letters(letters)] => whole_words(letters.trim_matches('\'')),
+                [Item::Letters(letters)] => self.whole_words(letters.trim_matches('\'')),
                 _ => self.joined(group, scope),
             };
             said.push(expansion?);
@@ -140,7 +139,7 @@ impl<'a> Builder<'a> {
                         match if touches { said.pop() } else { None } {
                             // "{name}'s": the ending goes to the last word of every name.
                             Some(before) => said.push(with_ending(&self.resolved(before), word)?),
-                            None => said.push(whole_words(word.trim_start_matches('\''))?),
+                            None => said.push(self.whole_words(word.trim_start_matches('\''))?),
                         }
                     }
                     touches = false;
@@ -153,6 +152,16 @@ impl<'a> Builder<'a> {
             }
         }
         Some(Expansion::Sequence(said))
+    }
+
+    /// Letters and digits as the words that are said for them; nothing for what no one says, such as `%`.
+    fn whole_words(&self, letters: &str) -> Option<Expansion> {
+        if letters.is_empty() {
+            return Some(Expansion::Empty);
+        }
+        // A number may be written with hyphens; any other mark, as in "3,5", is none that digits alone can be said with.
+        let said = self.spoken.digits_as_words(letters).replace('-', " ");
+        said.split(' ').all(is_sayable).then(|| words(&normalise::sentence(&said).text()))
     }
 
     fn resolved(&self, expansion: Expansion) -> Expansion {
@@ -189,15 +198,6 @@ fn collect<'a>(parts: &'a [Expression], groups: &mut Vec<Vec<Item<'a>>>) {
             }
         }
     }
-}
-
-/// Letters and digits as the words that are said for them; nothing for what no one says, such as `%`.
-fn whole_words(letters: &str) -> Option<Expansion> {
-    if letters.is_empty() {
-        return Some(Expansion::Empty);
-    }
-    let said = spoken::digits_as_words(letters);
-    said.split(' ').all(is_sayable).then(|| words(&said))
 }
 
 /// Whether a recogniser could know a word.

@@ -1,7 +1,7 @@
 //! Ranges of numbers as grammar rules that share their parts: `digit`, `teen`, `tens`, and ranges within ranges.
 
 use super::super::sentences::{Fractions, NumberList};
-use super::super::spoken;
+use super::super::spoken::Spoken;
 use super::{Builder, Expansion, word, words};
 
 /// Up to this many numbers are simply listed.
@@ -12,7 +12,7 @@ const LISTED_IN_STEPS: i64 = 500;
 impl Builder<'_> {
     /// The rule that says a number of a list; nothing where its numbers are not said in words.
     pub(super) fn number(&mut self, list: &NumberList) -> Option<Expansion> {
-        if !list.words || !self.spoken_numbers {
+        if !list.words || !self.spoken.is_english() {
             return None;
         }
         let kind = match list.fractions {
@@ -180,11 +180,11 @@ impl Builder<'_> {
 }
 
 fn listed(from: i64, to: i64) -> Vec<Expansion> {
-    (from..=to).map(|number| words(&spoken::number(number as f64))).collect()
+    (from..=to).map(|number| words(&Spoken::of("en").number(number as f64))).collect()
 }
 
 fn stepped(list: &NumberList) -> Vec<Expansion> {
     let step = usize::try_from(list.step).unwrap_or(1);
     let all = (list.from..=list.to).step_by(step).take(LISTED_IN_STEPS as usize);
-    all.map(|number| words(&spoken::number(number as f64))).collect()
+    all.map(|number| words(&Spoken::of("en").number(number as f64))).collect()
 }

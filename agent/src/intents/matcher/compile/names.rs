@@ -1,7 +1,8 @@
 //! The names of entities, areas and floors, compiled to the lists `name`, `area` and `floor`.
 
+use super::super::super::spoken::Spoken;
 use super::super::super::template::{self, Expression};
-use super::super::super::{Origin, SlotValue, spoken};
+use super::super::super::{Origin, SlotValue};
 use super::super::graph::{CompiledValue, Entity};
 use super::super::normalise;
 use super::super::{Context, Vocabulary};
@@ -72,7 +73,7 @@ impl Compiler<'_> {
         }
         if self.sentences.language.starts_with("en") && !template {
             // Joined to a letter, a number is also said apart from it: "B2" is "b two".
-            let said = spoken::digits_as_words(name);
+            let said = Spoken::of("en").digits_as_words(name);
             if said != name {
                 expressions.push(Expression::Text(said));
             }
