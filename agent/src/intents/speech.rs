@@ -9,6 +9,7 @@
 
 mod join;
 mod numbers;
+mod spelled;
 
 use super::Origin;
 use super::matcher::{NamedEntity, Vocabulary, normalise};

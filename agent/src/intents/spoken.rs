@@ -93,6 +93,17 @@ impl Spoken {
         self.words.is_some_and(|words| words.code == en::WORDS.code)
     }
 
+    /// Every way to say a number in words, the usual one first: genders, cases, longer and shorter forms.
+    pub(crate) fn ways(self, value: f64) -> Vec<String> {
+        let mut ways: Vec<String> = self.spelled(value).into_iter().collect();
+        for way in self.numerals.map(|numerals| numerals.ways(value)).unwrap_or_default() {
+            if !ways.contains(&way) {
+                ways.push(way);
+            }
+        }
+        ways
+    }
+
     /// A number in words, rounded to two places: "twenty one point five", "minus four", "one hundred and five".
     pub fn number(self, value: f64) -> String {
         if !value.is_finite() {
