@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::entities::{Entities, Entity};
+use crate::intents::spoken::Spoken;
 use crate::intents::{Matcher, NamedEntity, Problem, Responses, Sentences, Vocabulary};
 
 /// Compiled sentences with their replies.
@@ -26,6 +27,16 @@ impl Language {
         (language, problems)
     }
 
+    /// How numbers, times and lists of names are said in it.
+    pub fn spoken(&self) -> Spoken {
+        Spoken::of(&self.code)
+    }
+
+    /// A word or part of a sentence of exactly that key, as it is written; nothing where the language does not have it.
+    pub fn part(&self, key: &str, values: &[(&str, &str)]) -> Option<String> {
+        self.responses.part(key, &owned(values))
+    }
+
     /// The reply of that key with values in their places. A key without a section is one of `errors`.
     pub fn phrase(&self, key: &str, values: &[(&str, &str)]) -> String {
         let values = owned(values);
@@ -34,11 +45,6 @@ impl Language {
         } else {
             self.responses.render(&format!("errors.{key}"), &values)
         }
-    }
-
-    /// The words of that key for a place in another reply: they begin as they stand.
-    pub fn part(&self, key: &str, values: &[(&str, &str)]) -> String {
-        self.responses.render_part(key, &owned(values))
     }
 }
 

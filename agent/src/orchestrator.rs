@@ -25,7 +25,8 @@ use victus_hw::clock::{Clock, Monotonic};
 
 use crate::entities::Entities;
 use crate::event::{EventKind, Stamp, TraceId};
-use crate::intents::{IntentMatch, spoken};
+use crate::intents::IntentMatch;
+use crate::intents::spoken::Joint;
 use crate::language::Language;
 use crate::orchestrator::plan::{Plan, Understood};
 use crate::orchestrator::route::{Facts, Route};
@@ -261,7 +262,7 @@ impl Orchestrator {
         };
         note_match(turn, &best);
         if !matches.rivals.is_empty() {
-            let candidates = self.names(std::iter::once(&best).chain(&matches.rivals));
+            let candidates = self.names(std::iter::once(&best).chain(&matches.rivals), language);
             let question = language.phrase("which", &[("choices", &candidates)]);
             (turn.outcome, turn.reply) = (Outcome::Asked, question);
             return None;
@@ -270,7 +271,7 @@ impl Orchestrator {
         Some(Understood { intent: best.intent, slots, entities: best.entities, response: best.response })
     }
 
-    fn names<'a>(&self, matches: impl Iterator<Item = &'a IntentMatch>) -> String {
+    fn names<'a>(&self, matches: impl Iterator<Item = &'a IntentMatch>, language: &Language) -> String {
         let mut names: Vec<String> = matches
             .flat_map(|candidate| &candidate.entities)
             .filter_map(|id| self.entities.get(id))
@@ -280,7 +281,7 @@ impl Orchestrator {
             })
             .collect();
         names.dedup();
-        spoken::list(&names, "or")
+        language.spoken().list(&names, Joint::Or)
     }
 
     /// Runs the steps in order and stops at the first that is not done.

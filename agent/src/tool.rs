@@ -168,10 +168,20 @@ pub enum ToolError {
         code: &'static str,
         /// Why, as a sentence.
         reason: String,
+        /// What the sentence is made of, so that it can be said in any language: `rule`, which names the sentence, and
+        /// the values in it. Null where the sentence has to do.
+        facts: serde_json::Value,
     },
     /// It was tried and failed.
     #[error("{0}")]
     Failed(String),
+}
+
+impl ToolError {
+    /// A refusal that has no more to it than its sentence.
+    pub fn refused(code: &'static str, reason: impl Into<String>) -> Self {
+        Self::Refused { code, reason: reason.into(), facts: serde_json::Value::Null }
+    }
 }
 
 /// What a tool is told of its call.

@@ -83,7 +83,7 @@ pub struct StepResult {
     pub step: Step,
     /// What came of it.
     pub status: CallStatus,
-    /// What the tool returned.
+    /// What the tool returned; of a refusal its facts, where it has any.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub result: serde_json::Value,
     /// How long it took, in microseconds.

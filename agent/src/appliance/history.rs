@@ -81,7 +81,7 @@ impl Tool for Telling {
             }
             if now.trust == ClockTrust::Unset {
                 let reason = "The clock has not been set, and there was no time server yet.".to_owned();
-                return Err(ToolError::Refused { code: "clock_unknown", reason });
+                return Err(ToolError::Refused { code: "clock_unknown", reason, facts: Value::Null });
             }
             let period = args["period"].as_str().unwrap_or_default();
             let (from_ms, to_ms) = bounds(period, &now, &self.readings.time_zone)

@@ -99,7 +99,7 @@ impl Readings {
         let wall = self.clock.wall();
         if wall.trust == ClockTrust::Unset {
             let reason = "The clock has not been set, and there was no time server yet.".to_owned();
-            return Err(ToolError::Refused { code: "clock_unknown", reason });
+            return Err(ToolError::refused("clock_unknown", reason));
         }
         let now = Timestamp::from_millisecond(wall.unix_ms)
             .map_err(|error| ToolError::Failed(format!("the clock shows no date: {error}")))?

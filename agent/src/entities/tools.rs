@@ -92,7 +92,7 @@ impl Switch {
                 Some(PointValue::Number(value)) => value <= 0.0,
                 None => {
                     let reason = format!("{} can't be toggled: whether it is on is not known", entity.name);
-                    return Err(ToolError::Refused { code: "unavailable", reason });
+                    return Err(ToolError::refused("unavailable", reason));
                 }
             },
             Verb::SetValue if !entity.numeric => {
@@ -125,15 +125,35 @@ fn tool_error(entities: &Entities, entity: &Entity, refusal: &Refusal) -> ToolEr
     let named = |id: &str| entities.get(id).map_or_else(|| id.to_owned(), |entity| entity.name.clone());
     match refusal {
         Refusal::Interlock { rule, .. } => {
+            let facts = facts(rule);
             let mut rule = rule.clone();
             if let Rule::Conflict { with: other, .. } | Rule::Requires { point: other, .. } = &mut rule {
                 *other = named(other);
             }
-            ToolError::Refused { code: "interlock", reason: rule.sentence(&entity.name) }
+            ToolError::Refused { code: "interlock", reason: rule.sentence(&entity.name), facts }
         }
         Refusal::Failure(_) => ToolError::Failed(refusal.to_string()),
         Refusal::Unknown { .. } | Refusal::ReadOnly { .. } | Refusal::Value { .. } => {
             ToolError::BadArguments(refusal.to_string())
+        }
+    }
+}
+
+/// What the sentence of an interlock is made of: which limit it is, for how long, and which other entity it is about.
+fn facts(rule: &Rule) -> Value {
+    let seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    match rule {
+        Rule::MinOn { wait } | Rule::MinOff { wait } => json!({"rule": rule.key(), "wait_seconds": seconds(*wait)}),
+        Rule::Rate { wait, count, per } => json!({
+            "rule": rule.key(),
+            "wait_seconds": seconds(*wait),
+            "count": count,
+            "per_seconds": seconds(*per),
+        }),
+        Rule::Conflict { with, known: true } => json!({"rule": rule.key(), "other": with}),
+        Rule::Conflict { with, known: false } => json!({"rule": "conflicts_unknown", "other": with}),
+        Rule::Requires { point, is, found } => {
+            json!({"rule": rule.key(), "other": point, "is": is, "found": found})
         }
     }
 }

@@ -5,8 +5,9 @@
 
 use super::matcher::{Context, Matcher, NamedEntity, Vocabulary};
 use super::sentences::{Block, Fractions, ListKind, NumberList, Problem, Sentences, VOCABULARY_LISTS, admits};
+use super::spoken::Spoken;
 use super::template::{self, Expression};
-use super::{Origin, speech, spoken};
+use super::{Origin, speech};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use std::collections::BTreeSet;
@@ -253,9 +254,9 @@ impl<'a> Sampler<'a> {
         let with_fraction = whole as f64 + fraction;
         let value =
             if with_fraction <= list.to as f64 && self.random.random_bool(0.5) { with_fraction } else { whole as f64 };
-        let words =
-            list.words && self.sentences.language.starts_with("en") && (!list.digits || self.random.random_bool(0.5));
-        said.push_str(&if words { spoken::number(value) } else { value.to_string() });
+        let spoken = Spoken::of(&self.sentences.language);
+        let words = list.words && spoken.has_number_words() && (!list.digits || self.random.random_bool(0.5));
+        said.push_str(&if words { spoken.number(value) } else { value.to_string() });
     }
 }
 

@@ -117,19 +117,13 @@ impl Responses {
     ///
     /// Falls back to the intent's `default`, then to `errors.default`; empty only where there are no replies at all.
     pub fn render(&self, key: &str, values: &BTreeMap<String, String>) -> String {
-        capitalised(&self.render_part(key, values))
+        let Some(reply) = self.find(key).or_else(|| self.replies.get(LAST_RESORT)) else { return String::new() };
+        capitalised(&reply.with(values))
     }
 
-    /// The same for what is put into another reply: it begins as it stands, without a capital of its own.
-    pub fn render_part(&self, key: &str, values: &BTreeMap<String, String>) -> String {
-        let Some(reply) = self.find(key).or_else(|| self.replies.get(LAST_RESORT)) else { return String::new() };
-        let mut said = String::new();
-        render(&reply.parts, values, &mut said);
-        let mut tidy = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        for mark in [".", ",", "?", "!"] {
-            tidy = tidy.replace(&format!(" {mark}"), mark);
-        }
-        tidy
+    /// What is put into a reply as a value: the words of exactly this key, without a capital. None where there are none.
+    pub fn part(&self, key: &str, values: &BTreeMap<String, String>) -> Option<String> {
+        self.replies.get(key).map(|reply| reply.with(values))
     }
 
     fn find(&self, key: &str) -> Option<&Reply> {
@@ -137,6 +131,18 @@ impl Responses {
             let (section, _) = key.split_once('.')?;
             self.replies.get(&format!("{section}.default"))
         })
+    }
+}
+
+impl Reply {
+    fn with(&self, values: &BTreeMap<String, String>) -> String {
+        let mut said = String::new();
+        render(&self.parts, values, &mut said);
+        let mut tidy = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        for mark in [".", ",", "?", "!"] {
+            tidy = tidy.replace(&format!(" {mark}"), mark);
+        }
+        tidy
     }
 }
 
@@ -198,8 +204,9 @@ mod tests {
         let responses = responses(&[("A.default", "a"), ("errors.default", "Something went wrong.")]);
         assert_eq!(responses.render("A.unknown", &values(&[])), "A");
         assert_eq!(responses.render("B.unknown", &values(&[])), "Something went wrong.");
-        assert_eq!(responses.render_part("A.unknown", &values(&[])), "a");
         assert_eq!(Responses::default().render("A.b", &values(&[])), "");
+        assert_eq!(responses.part("A.default", &values(&[])).as_deref(), Some("a"), "no capital");
+        assert_eq!(responses.part("A.unknown", &values(&[])), None);
     }
 
     #[test]

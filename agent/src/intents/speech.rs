@@ -9,12 +9,14 @@
 
 mod join;
 mod numbers;
+mod spelled;
 mod written;
 
+use super::Origin;
 use super::matcher::{NamedEntity, Vocabulary, normalise};
 use super::sentences::{Block, ListKind, ListValue, Problem, Sentences, VOCABULARY_LISTS, admits};
+use super::spoken::Spoken;
 use super::template::{self, Expression};
-use super::{Origin, spoken};
 use crate::recognise::grammar::{Expansion, GrammarRule, POLITENESS, SpeechGrammar};
 use std::collections::{BTreeMap, HashMap};
 
@@ -34,7 +36,7 @@ fn build(sentences: &Sentences, vocabulary: &Vocabulary, written: bool) -> (Spee
         written,
         grammar: SpeechGrammar::default(),
         problems: Vec::new(),
-        spoken_numbers: sentences.language.starts_with("en"),
+        spoken: Spoken::of(&sentences.language),
         lists: HashMap::new(),
         rules: HashMap::new(),
         touched: HashMap::new(),
@@ -74,8 +76,8 @@ struct Builder<'a> {
     written: bool,
     grammar: SpeechGrammar,
     problems: Vec<Problem>,
-    /// Whether numbers are said in the language of `spoken`.
-    spoken_numbers: bool,
+    /// How the language says numbers.
+    spoken: Spoken,
     /// Lists already made, by their name, the block whose own they are, and which of their values may be said.
     lists: HashMap<(String, Option<usize>, Vec<bool>), Option<Expansion>>,
     /// Expansion rules already made, by their name and the block that they were made for.
@@ -245,9 +247,7 @@ impl<'a> Builder<'a> {
 
     fn name(&self, name: &str) -> Option<Expansion> {
         let plain = |text: &str| {
-            let said =
-                normalise::sentence(&if self.spoken_numbers { spoken::digits_as_words(text) } else { text.to_owned() })
-                    .text();
+            let said = normalise::sentence(&self.spoken.digits_as_words(text)).text();
             let said = (!said.is_empty() && said.split(' ').all(join::is_sayable)).then(|| words(&said));
             self.as_written(text, said)
         };

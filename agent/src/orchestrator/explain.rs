@@ -41,7 +41,7 @@ impl Explained<'_> {
     }
 
     fn part(&self, key: &str, values: &[(&str, &str)]) -> String {
-        self.language.part(&format!("VictusExplain.{key}"), values)
+        self.language.part(&format!("VictusExplain.{key}"), values).unwrap_or_default()
     }
 
     /// What was heard, and what it was taken for by which line of which file.
@@ -102,8 +102,7 @@ impl Explained<'_> {
             (_, true) => "on",
             (_, false) => "off",
         };
-        let key = format!("HassGetState.state_{word}");
-        if self.language.responses.has(&key) { self.language.part(&key, &[]) } else { word.to_owned() }
+        self.language.part(&format!("HassGetState.state_{word}"), &[]).unwrap_or_else(|| word.to_owned())
     }
 
     fn outcome(&self) -> String {

@@ -2,7 +2,9 @@
 //!
 //! Owns the choice of the reply's key and the values in it, in spoken form; the words themselves are in the sentence
 //! files of the language (section `responses`). A step that was refused or failed is said with its reason, and "done" is
-//! only said when every step is.
+//! only said when every step is. Why one is not is `reasons`'.
+
+mod reasons;
 
 use std::sync::Arc;
 
@@ -11,9 +13,8 @@ use serde_json::Value;
 use super::plan::Understood;
 use super::telling::Telling;
 use crate::entities::{Entities, Entity, EntityKind};
-use crate::intents::spoken;
+use crate::intents::spoken::Joint;
 use crate::language::Language;
-use crate::tool::CallStatus;
 use crate::turn::{StepResult, Turn};
 
 /// The reply to a turn whose steps have run.
@@ -30,11 +31,15 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "HassTimerStatus" => speaker.timers(),
         "HassCancelAllTimers" => {
             let count = speaker.result()["cancelled"].as_u64().unwrap_or(0);
-            let key = if count == 0 { "none" } else { "default" };
-            speaker.say(key, &[("count", &spoken::count(count, "timer", "timers"))])
+            let key = match count {
+                0 => "none",
+                1 => "one",
+                _ => "default",
+            };
+            speaker.say(key, &[("count", &language.spoken().whole(count))])
         }
-        "HassGetCurrentTime" => speaker.say("default", &[("time", &time(speaker.result()))]),
-        "HassGetCurrentDate" => speaker.say("default", &[("date", &date(speaker.result()))]),
+        "HassGetCurrentTime" => speaker.say("default", &[("time", &speaker.time())]),
+        "HassGetCurrentDate" => speaker.say("default", &[("date", &speaker.date())]),
         "VictusStatus" => speaker.status(),
         "VictusCapabilities" => speaker.capabilities(),
         "VictusHistory" => speaker
@@ -44,7 +49,7 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "VictusUndo" => speaker.undone(),
         "HassSetVolumeRelative" => speaker.volume_changed(),
         "HassSetVolume" => {
-            let volume = spoken::number(speaker.result()["to"].as_f64().unwrap_or_default());
+            let volume = language.spoken().number(speaker.result()["to"].as_f64().unwrap_or_default());
             speaker.say("default", &[("volume", &volume)])
         }
         _ => speaker.say("default", &[]),
@@ -75,22 +80,7 @@ impl Speaker<'_> {
     fn names(&self) -> String {
         let names: Vec<&str> =
             self.turn.steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.as_str()).collect();
-        spoken::list(&names, "and")
-    }
-
-    /// What kept the turn from being done, if anything did: the last step says it.
-    fn trouble(&self) -> Option<String> {
-        let step = self.turn.steps.last()?;
-        let name = self.entity(step).map_or("", |entity| entity.name.as_str());
-        let (phrase, reason) = match &step.status {
-            CallStatus::Done => return None,
-            CallStatus::Refused { code, .. } if code == "clock_unknown" => return Some(self.say("unset", &[])),
-            CallStatus::Refused { code, .. } if code == "no_timer" => return Some(self.say("none", &[])),
-            CallStatus::Refused { reason, .. } => ("refused", reason),
-            CallStatus::Failed { reason } => ("failed", reason),
-        };
-        let reason = reason.trim_end_matches('.');
-        Some(self.language.phrase(phrase, &[("name", name), ("reason", reason)]))
+        self.language.spoken().list(&names, Joint::And)
     }
 
     /// What was switched, in the words of its kind: a valve is open where a fan is on.
@@ -98,8 +88,9 @@ impl Speaker<'_> {
         let names = self.names();
         let kind = self.turn.steps.first().and_then(|step| self.entity(step)).map(|entity| entity.kind);
         let (from, to) = (is_on(&self.result()["from"]), is_on(&self.result()["to"]));
-        let state = kind.map_or("", |kind| state_word(kind, to == Some(true)));
-        let values = [("name", names.as_str()), ("names", names.as_str()), ("state", state)];
+        let state = kind.map_or("", |kind| state_key(kind, to == Some(true)));
+        let said = kind.map_or(String::new(), |kind| self.state_word(kind, to == Some(true)));
+        let values = [("name", names.as_str()), ("names", names.as_str()), ("state", said.as_str())];
         let special = if matches!(state, "on" | "off" | "") { "" } else { state };
         let key = match (self.turn.steps.len(), self.understood.intent.as_str(), special) {
             (2.., _, "") | (2.., "HassToggle", _) => "several".to_owned(),
@@ -113,8 +104,25 @@ impl Speaker<'_> {
         self.say(&key, &values)
     }
 
+    /// The word of the language for a state; a binary sensor may have words of its own.
+    fn state_word(&self, kind: EntityKind, on: bool) -> String {
+        let word = |state: &str| self.language.part(&format!("HassGetState.state_{state}"), &[]);
+        let own = (kind == EntityKind::BinarySensor).then(|| word(if on { "detected" } else { "clear" })).flatten();
+        own.or_else(|| word(state_key(kind, on))).unwrap_or_else(|| state_key(kind, on).to_owned())
+    }
+
+    fn time(&self) -> String {
+        let now = self.result();
+        self.language.spoken().time(field(now, "hour"), field(now, "minute"))
+    }
+
+    fn date(&self) -> String {
+        let now = self.result();
+        self.language.spoken().date(field(now, "weekday"), field(now, "day"), field(now, "month"))
+    }
+
     fn value_set(&self) -> String {
-        let value = self.result()["to"].as_f64().map_or_else(String::new, spoken::number);
+        let value = self.result()["to"].as_f64().map_or_else(String::new, |value| self.language.spoken().number(value));
         let names = self.names();
         let key = if self.turn.steps.len() > 1 { "several" } else { "default" };
         self.say(key, &[("name", &names), ("names", &names), ("value", &value)])
@@ -133,9 +141,9 @@ impl Speaker<'_> {
         let names = |steps: &[&StepResult]| -> String {
             let names: Vec<&str> =
                 steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.as_str()).collect();
-            spoken::list(&names, "and")
+            self.language.spoken().list(&names, Joint::And)
         };
-        let count = spoken::whole(fitting.len() as u64);
+        let count = self.language.spoken().whole(fitting.len() as u64);
         let (key, names) = match form {
             "any" if fitting.is_empty() => ("any_no", String::new()),
             "any" => ("any_yes", names(&fitting)),
@@ -154,12 +162,12 @@ impl Speaker<'_> {
         match (value, is_on(value)) {
             (Value::Bool(_), Some(on)) => {
                 let key = asked.map_or("default", |asked| if asked == on { "yes" } else { "no" });
-                self.say(key, &[("name", &entity.name), ("state", state_word(entity.kind, on))])
+                self.say(key, &[("name", &entity.name), ("state", &self.state_word(entity.kind, on))])
             }
             (Value::Number(number), _) => {
-                let value = spoken::number(number.as_f64().unwrap_or_default());
-                let unit = entity.unit.as_deref().unwrap_or("");
-                self.say("value", &[("name", &entity.name), ("value", &value), ("unit", unit)])
+                let (number, unit) = (number.as_f64().unwrap_or_default(), entity.unit.as_deref().unwrap_or(""));
+                let (value, unit) = self.language.spoken().measure(number, unit);
+                self.say("value", &[("name", &entity.name), ("value", &value), ("unit", &unit)])
             }
             _ => self.language.phrase("unknown_state", &[("name", &entity.name)]),
         }
@@ -168,8 +176,8 @@ impl Speaker<'_> {
     fn timer(&self) -> String {
         let timer = self.result();
         let name = timer["name"].as_str().unwrap_or("");
-        let duration = spoken::duration(timer["total_seconds"].as_u64().unwrap_or(0));
-        let remaining = spoken::duration(timer["left_seconds"].as_u64().unwrap_or(0));
+        let duration = self.language.spoken().duration(timer["total_seconds"].as_u64().unwrap_or(0));
+        let remaining = self.language.spoken().duration(timer["left_seconds"].as_u64().unwrap_or(0));
         self.say("default", &[("name", name), ("duration", &duration), ("remaining", &remaining)])
     }
 
@@ -178,7 +186,7 @@ impl Speaker<'_> {
         let said: Vec<String> = timers
             .iter()
             .map(|timer| {
-                let remaining = spoken::duration(timer["left_seconds"].as_u64().unwrap_or(0));
+                let remaining = self.language.spoken().duration(timer["left_seconds"].as_u64().unwrap_or(0));
                 let name = timer["name"].as_str().unwrap_or("");
                 self.say("default", &[("name", name), ("remaining", &remaining)])
             })
@@ -194,13 +202,14 @@ impl Speaker<'_> {
         if troubles.is_empty() && unavailable.is_empty() {
             return self.say("default", &[]);
         }
-        let unknown = spoken::list(&unavailable, "and");
+        let unknown = self.language.spoken().list(&unavailable, Joint::And);
         let unknown = if unknown.is_empty() {
             unknown
         } else {
             self.language.phrase("unknown_state", &[("name", &unknown)]).trim_end_matches('.').to_owned()
         };
-        let reasons: Vec<&str> = troubles.into_iter().chain([unknown.as_str()]).filter(|it| !it.is_empty()).collect();
+        let troubles = troubles.into_iter().map(|trouble| self.troubled_part(trouble));
+        let reasons: Vec<String> = troubles.chain([unknown]).filter(|it| !it.is_empty()).collect();
         self.say("degraded", &[("reason", &reasons.join(". "))])
     }
 
@@ -219,11 +228,18 @@ impl Speaker<'_> {
         self.say(if names.is_empty() { "plain" } else { "default" }, &[("names", &names)])
     }
 
+    /// What is wrong with a part, from `name: why`. The why is English; a language may leave it out.
+    fn troubled_part(&self, trouble: &str) -> String {
+        let (name, why) = trouble.split_once(": ").unwrap_or((trouble, ""));
+        let said = self.language.part("VictusStatus.part", &[("name", name), ("why", why)]);
+        said.unwrap_or_else(|| name.to_owned())
+    }
+
     fn capabilities(&self) -> String {
         let names: Vec<&str> =
             self.result()["can_switch"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
         let key = if names.is_empty() { "without_entities" } else { "default" };
-        self.say(key, &[("examples", &spoken::list(&names, "or"))])
+        self.say(key, &[("examples", &self.language.spoken().list(&names, Joint::Or))])
     }
 }
 
@@ -241,8 +257,8 @@ fn is_on_word(word: &str) -> Option<bool> {
     }
 }
 
-/// The word for a state of that kind of entity; the replies have keys of the same names.
-fn state_word(kind: EntityKind, on: bool) -> &'static str {
+/// A state of that kind of entity, as the keys of the replies name it.
+fn state_key(kind: EntityKind, on: bool) -> &'static str {
     match (kind, on) {
         (EntityKind::Valve | EntityKind::Cover, true) => "open",
         (EntityKind::Valve | EntityKind::Cover, false) => "closed",
@@ -255,12 +271,4 @@ fn state_word(kind: EntityKind, on: bool) -> &'static str {
 
 fn field(value: &Value, name: &str) -> u8 {
     value[name].as_u64().and_then(|number| u8::try_from(number).ok()).unwrap_or(0)
-}
-
-fn time(now: &Value) -> String {
-    spoken::time(field(now, "hour"), field(now, "minute"))
-}
-
-fn date(now: &Value) -> String {
-    spoken::date(field(now, "weekday"), field(now, "day"), field(now, "month"))
 }

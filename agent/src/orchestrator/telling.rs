@@ -6,7 +6,6 @@
 use serde_json::Value;
 
 use crate::entities::{Entities, EntityKind};
-use crate::intents::spoken;
 use crate::language::Language;
 
 /// How many sentences, and how many names in one, are said at most; of the rest it is said how many they are.
@@ -66,20 +65,22 @@ impl Telling<'_> {
     }
 
     fn more(&self, count: u64) -> Option<String> {
-        let said = || self.language.phrase("VictusHistory.more", &[("count", &spoken::whole(count))]);
+        let said = || self.language.phrase("VictusHistory.more", &[("count", &self.language.spoken().whole(count))]);
         (count > 0).then(said)
     }
 
     fn part(&self, key: &str, values: &[(&str, &str)]) -> String {
-        self.language.part(&format!("VictusHistory.{key}"), values)
+        self.language.part(&format!("VictusHistory.{key}"), values).unwrap_or_default()
     }
 
     /// One event as a sentence, with how often and when last.
     fn item(&self, event: &Value) -> String {
-        let count = event["count"].as_u64().filter(|count| *count > 1).map(spoken::whole).unwrap_or_default();
+        let spoken = self.language.spoken();
+        let count = event["count"].as_u64().filter(|count| *count > 1);
+        let count = count.map(|count| spoken.whole(count)).unwrap_or_default();
         let field = |name: &str| event[name].as_u64().and_then(|number| u8::try_from(number).ok());
         let time = match (field("hour"), field("minute")) {
-            (Some(hour), Some(minute)) => spoken::time(hour, minute),
+            (Some(hour), Some(minute)) => spoken.time(hour, minute),
             _ => String::new(),
         };
         let values = [("event", self.event(event)), ("count", count), ("time", time)];
@@ -96,7 +97,7 @@ impl Telling<'_> {
             None => event["name"].as_str().unwrap_or_default(),
         };
         let by = event["by"].as_str().map(|by| self.part(by, &[])).unwrap_or_default();
-        let value = event["value"].as_f64().map(spoken::number).unwrap_or_default();
+        let value = event["value"].as_f64().map(|value| self.language.spoken().number(value)).unwrap_or_default();
         let values = [("name", name), ("by", &by), ("value", &value)];
         let kind = entity.and_then(|(_, entity)| entity).map(|entity| entity.kind);
         match (event["what"].as_str().unwrap_or_default(), kind) {
@@ -104,7 +105,9 @@ impl Telling<'_> {
             ("turned_off", Some(EntityKind::Valve | EntityKind::Cover)) => self.part("closed", &values),
             ("turned_on", Some(EntityKind::Lock)) => self.part("locked", &values),
             ("turned_off", Some(EntityKind::Lock)) => self.part("unlocked", &values),
-            ("toggled", _) => self.language.part("VictusExplain.meaning_toggle", &[("names", name)]),
+            ("toggled", _) => {
+                self.language.part("VictusExplain.meaning_toggle", &[("names", name)]).unwrap_or_default()
+            }
             (what, _) => self.part(what, &values),
         }
     }

@@ -9,7 +9,7 @@ use rand::rngs::StdRng;
 use serde_json::json;
 use victus_hw::clock::SimulatedClock;
 use victus_hw::gpio::{Level, SimulatedGpio};
-use victus_hw::points::{Limits, PointConfig, PointDriver, PointValue, Points};
+use victus_hw::points::{Limits, PointConfig, PointDriver, PointValue, Points, Requirement};
 
 use super::*;
 use crate::appliance::{Appliance, Identity, Parts};
@@ -20,8 +20,12 @@ use crate::intents::Sentences;
 use crate::store::StoreOptions;
 use crate::tool::{Role, Source};
 
+mod languages;
 mod recall;
 mod telling;
+
+/// The serial port of the sensors.
+const PORT: &str = "instrument";
 
 struct Bench {
     appliance: Appliance,
@@ -57,24 +61,18 @@ fn entities() -> Vec<Entity> {
 
 fn limits(id: &str) -> Limits {
     let min_off = (id == "fan.extraction_fan").then(|| Duration::from_secs(10));
-    Limits { min_off, stop: true, ..Limits::default() }
+    let fan_is_on = Requirement { point: "fan.extraction_fan".to_owned(), is: PointValue::Switch(true) };
+    let requires = if id == "valve.main" { vec![fan_is_on] } else { Vec::new() };
+    Limits { min_off, requires, stop: true, ..Limits::default() }
 }
 
 fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
-    open_in("en", folder, clock)
+    open_in("en", entities(), folder, clock)
 }
 
-fn open_in(language: &str, folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
+fn open_in(language: &str, entities: Vec<Entity>, folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
     let boot = BootId("boot".to_owned());
-    let configs: Vec<PointConfig> = entities()
-        .iter()
-        .enumerate()
-        .map(|(number, entity)| PointConfig {
-            id: entity.id.clone(),
-            driver: PointDriver::GpioOutput { line: format!("GPIO{number}").as_str().into(), active_low: false },
-            limits: limits(&entity.id),
-        })
-        .collect();
+    let configs = points_of(&entities);
     let gpio = SimulatedGpio::open(&folder.join("gpio")).unwrap();
     for number in 0..configs.len() {
         gpio.add_line(&format!("GPIO{number}").as_str().into(), Level::Low).unwrap();
@@ -89,7 +87,7 @@ fn open_in(language: &str, folder: &Path, clock: &Arc<SimulatedClock>) -> Applia
             simulated: true,
         },
         store: Store::open(StoreOptions::new(folder.join("db"), clock.clone(), boot.clone())).unwrap(),
-        entities: entities(),
+        entities,
         points: Arc::new(points),
         sentences: Sentences::for_language(language, None).0,
         time_zone: TimeZone::UTC,
@@ -104,6 +102,24 @@ fn open_in(language: &str, folder: &Path, clock: &Arc<SimulatedClock>) -> Applia
     appliance
 }
 
+fn points_of(entities: &[Entity]) -> Vec<PointConfig> {
+    let driver = |number: usize, entity: &Entity| match entity.kind {
+        EntityKind::Sensor => PointDriver::SerialLine {
+            port: PORT.to_owned(),
+            read: Some("READ".to_owned()),
+            write: None,
+            poll: Duration::from_millis(20),
+        },
+        _ => PointDriver::GpioOutput { line: format!("GPIO{number}").as_str().into(), active_low: false },
+    };
+    let point = |(number, entity): (usize, &Entity)| PointConfig {
+        id: entity.id.clone(),
+        driver: driver(number, entity),
+        limits: if entity.kind == EntityKind::Sensor { Limits::default() } else { limits(&entity.id) },
+    };
+    entities.iter().enumerate().map(point).collect()
+}
+
 fn bench() -> Bench {
     bench_in("en")
 }
@@ -111,7 +127,7 @@ fn bench() -> Bench {
 fn bench_in(language: &str) -> Bench {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(SimulatedClock::new(1_800_000_000_000));
-    let appliance = open_in(language, folder.path(), &clock);
+    let appliance = open_in(language, entities(), folder.path(), &clock);
     clock.advance(Duration::from_secs(60));
     Bench { appliance, clock, folder }
 }

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use rand::Rng;
 use serde_json::{Value, json};
 
-use super::{MAX_DURATION, Timer, TimerError, Timers};
+use super::{MAX_DURATION, MAX_TIMERS, Timer, TimerError, Timers};
 use crate::tool::runtime::{RegisterError, ToolRuntime};
 use crate::tool::{CallContext, Risk, Role, Tool, ToolError, ToolSpec};
 
@@ -146,9 +146,10 @@ impl TimerTool {
             Some(timer) if count == 1 => Ok(timer),
             Some(_) => {
                 let reason = format!("There are {count} timers. Say which one, by its name.");
-                Err(ToolError::Refused { code: "ambiguous", reason })
+                let facts = json!({"rule": "which_timer", "count": count});
+                Err(ToolError::Refused { code: "ambiguous", reason, facts })
             }
-            None => Err(ToolError::Refused { code: "no_timer", reason: "There is no such timer.".to_owned() }),
+            None => Err(ToolError::refused("no_timer", "There is no such timer.")),
         }
     }
 }
@@ -166,8 +167,12 @@ fn shown(timer: &Timer) -> Value {
 fn tool_error(error: TimerError) -> ToolError {
     match error {
         TimerError::Store(_) => ToolError::Failed(error.to_string()),
-        TimerError::TooMany => ToolError::Refused { code: "too_many", reason: error.to_string() },
+        TimerError::TooMany => ToolError::Refused {
+            code: "too_many",
+            reason: error.to_string(),
+            facts: json!({"rule": "too_many_timers", "count": MAX_TIMERS}),
+        },
         TimerError::Duration => ToolError::BadArguments(error.to_string()),
-        TimerError::Unknown => ToolError::Refused { code: "no_timer", reason: error.to_string() },
+        TimerError::Unknown => ToolError::refused("no_timer", error.to_string()),
     }
 }

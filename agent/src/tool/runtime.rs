@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use victus_hw::clock::{Clock, Monotonic};
 
 use super::{CallContext, CallStatus, Caller, Rate, Risk, Tool, ToolError, ToolSpec};
@@ -47,7 +47,7 @@ pub enum RegisterError {
 pub struct CallResult {
     /// Done, refused or failed.
     pub status: CallStatus,
-    /// What the tool returned; null unless done.
+    /// What the tool returned; of a refusal its facts, where it has any.
     pub result: Value,
     /// From the call to its end, the audit event not included.
     pub took: Duration,
@@ -111,7 +111,7 @@ impl ToolRuntime {
         let (status, result) = match outcome {
             Ok(result) => (CallStatus::Done, result),
             Err(ToolError::BadArguments(reason)) => (refused("bad_arguments", reason), Value::Null),
-            Err(ToolError::Refused { code, reason }) => (refused(code, reason), Value::Null),
+            Err(ToolError::Refused { code, reason, facts }) => (refused(code, reason), facts),
             Err(ToolError::Failed(reason)) => (CallStatus::Failed { reason }, Value::Null),
         };
         self.record(name, registered, &args, context, status.clone(), took).await;
@@ -128,13 +128,13 @@ impl ToolRuntime {
     ) -> Result<&'a Registered, ToolError> {
         let Some(registered) = registered else {
             let reason = format!("there is no tool `{}`; `victus tools` lists what there is", shortened(name));
-            return Err(ToolError::Refused { code: "unknown_tool", reason });
+            return Err(ToolError::refused("unknown_tool", reason));
         };
         let spec = &registered.spec;
         check_arguments(registered, args)?;
         if caller.role < spec.role {
             let reason = format!("`{}` needs the role {}, and this caller is {}", spec.name, spec.role, caller.role);
-            return Err(ToolError::Refused { code: "role", reason });
+            return Err(ToolError::refused("role", reason));
         }
         if let Some(rate) = spec.rate {
             let mut windows = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
@@ -142,7 +142,7 @@ impl ToolRuntime {
         }
         if spec.risk == Risk::Dangerous && !self.store.status().is_durable() {
             let reason = format!("`{}` is dangerous and could not be recorded: the store is not writable", spec.name);
-            return Err(ToolError::Refused { code: "not_recorded", reason });
+            return Err(ToolError::refused("not_recorded", reason));
         }
         Ok(registered)
     }
@@ -258,7 +258,8 @@ impl RateWindows {
                 rate.count,
                 rate.per.as_secs()
             );
-            return Err(ToolError::Refused { code: "rate", reason });
+            let facts = json!({"rule": "too_often", "wait_seconds": seconds});
+            return Err(ToolError::Refused { code: "rate", reason, facts });
         }
         calls.push_back(now);
         Ok(())

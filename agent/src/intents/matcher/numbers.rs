@@ -46,7 +46,7 @@ fn digits(text: &[char], start: usize, fractions: bool) -> Option<Found> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intents::spoken;
+    use crate::intents::spoken::Spoken;
     use proptest::prelude::*;
 
     fn longest(text: &str, fractions: bool) -> Option<(String, f64)> {
@@ -116,7 +116,7 @@ mod tests {
         #[test]
         fn a_number_that_is_spoken_is_read_back(number in -99_999i32..=99_999, tenths in 0u8..10) {
             let value = f64::from(number) + f64::from(tenths) / 10.0 * f64::from(number.signum());
-            let said = spoken::number(value);
+            let said = Spoken::of("en").number(value);
             let (text, read) = longest(&said, true).ok_or_else(|| TestCaseError::fail(said.clone()))?;
             prop_assert_eq!(text, said);
             prop_assert!((read - value).abs() < 1e-9, "{} {}", read, value);

@@ -17,6 +17,12 @@ impl Numerals {
         self.spell_with(counted.or(self.language.public.first().copied())?, value)
     }
 
+    /// A number in words by one ruleset of the language, such as a gender; nothing where it has no such ruleset.
+    pub fn spell_as(&self, value: f64, ruleset: &str) -> Option<String> {
+        let set = self.language.sets.iter().position(|set| set.name == ruleset)?;
+        self.spell_with(set, value)
+    }
+
     /// Every way in which the language says a number: its genders, cases and longer forms.
     pub fn ways(&self, value: f64) -> Vec<String> {
         let mut ways: Vec<String> = Vec::new();

@@ -107,6 +107,7 @@ fn what_people_say_is_read() {
         ("nl", "vijfentwintig", 25.0),
         ("nl", "tweeënhalf", 2.5),
         ("nl", "vijf en twintig", 25.0),
+        ("nl", "één", 1.0),
         ("it", "ventuno", 21.0),
         ("pt-BR", "vinte e um", 21.0),
         ("pl", "dwadzieścia jeden", 21.0),

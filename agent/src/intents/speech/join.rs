@@ -1,7 +1,6 @@
 //! Where parts of words touch without a space: the ways to fill them, written out and put together to whole words.
 
 use super::super::sentences::Problem;
-use super::super::spoken;
 use super::super::template::Expression;
 use super::{Builder, Expansion, Scope, normalise, simplified, words};
 use crate::recognise::grammar::{ANY_WORD, DIGITS};
@@ -203,8 +202,9 @@ impl<'a> Builder<'a> {
         if letters.is_empty() {
             return Some(Expansion::Empty);
         }
-        let said = if self.spoken_numbers { spoken::digits_as_words(letters) } else { letters.to_owned() };
-        let said = said.split(' ').all(is_sayable).then(|| words(&said));
+        // A number may be written with hyphens; any other mark, as in "3,5", is none that digits alone can be said with.
+        let said = self.spoken.digits_as_words(letters).replace('-', " ");
+        let said = said.split(' ').all(is_sayable).then(|| words(&normalise::sentence(&said).text()));
         self.as_written(letters, said)
     }
 }

@@ -1,8 +1,9 @@
-//! Ranges of numbers as grammar rules that share their parts: `digit`, `teen`, `tens`, and ranges within ranges.
+//! Ranges of numbers as grammar rules: in English with parts that they share (`digit`, `teen`, `tens`, and ranges within
+//! ranges), because there a number is several words; in other languages as `spelled` lists them.
 
 use super::super::sentences::{Fractions, NumberList};
-use super::super::spoken;
-use super::{Builder, Expansion, word, words};
+use super::super::spoken::Spoken;
+use super::{Builder, Expansion, spelled, word, words};
 
 /// Up to this many numbers are simply listed.
 const LISTED: i64 = 20;
@@ -12,8 +13,8 @@ const LISTED_IN_STEPS: i64 = 500;
 impl Builder<'_> {
     /// The rule that says a number of a list; nothing where its numbers are not said in words.
     pub(super) fn number(&mut self, list: &NumberList) -> Option<Expansion> {
-        let other_words = list.words_language.as_ref().is_some_and(|language| !language.starts_with("en"));
-        if !list.words || !self.spoken_numbers || other_words {
+        let spoken = list.words_language.as_deref().map_or(self.spoken, Spoken::of);
+        if !list.words || !spoken.has_number_words() {
             return None;
         }
         let kind = match list.fractions {
@@ -23,23 +24,32 @@ impl Builder<'_> {
         };
         let sign = |number: i64| if number < 0 { format!("minus_{}", -number) } else { number.to_string() };
         let step = if list.step == 1 { String::new() } else { format!("_by_{}", list.step) };
-        let name = format!("number_{}_{}{step}{kind}", sign(list.from), sign(list.to));
+        let language = list.words_language.as_deref().map(|code| format!("_{code}")).unwrap_or_default();
+        let name = format!("number_{}_{}{step}{kind}{language}", sign(list.from), sign(list.to));
         if !self.grammar.rules.contains_key(&name) {
-            let mut choices = if list.step == 1 { self.signed(list.from, list.to) } else { stepped(list) };
-            match list.fractions {
-                Fractions::None => {}
-                Fractions::Halves => {
-                    let half = Expansion::Alternatives(vec![words("point five"), words("and a half")]);
-                    self.fractions(list, &half, &mut choices);
-                }
-                Fractions::Tenths => {
-                    let digit = self.shared("digit", |_| listed(1, 9));
-                    self.fractions(list, &Expansion::Sequence(vec![word("point"), digit]), &mut choices);
-                }
+            let choices = if spoken.is_english() { self.in_english(list) } else { spelled::choices(spoken, list) };
+            if choices.is_empty() {
+                return None;
             }
             self.add_number_rule(&name, choices);
         }
         Some(Expansion::Rule(name))
+    }
+
+    fn in_english(&mut self, list: &NumberList) -> Vec<Expansion> {
+        let mut choices = if list.step == 1 { self.signed(list.from, list.to) } else { stepped(list) };
+        match list.fractions {
+            Fractions::None => {}
+            Fractions::Halves => {
+                let half = Expansion::Alternatives(vec![words("point five"), words("and a half")]);
+                self.fractions(list, &half, &mut choices);
+            }
+            Fractions::Tenths => {
+                let digit = self.shared("digit", |_| listed(1, 9));
+                self.fractions(list, &Expansion::Sequence(vec![word("point"), digit]), &mut choices);
+            }
+        }
+        choices
     }
 
     /// Numbers with a fraction: it is the last whole number before the end of the range that still takes one.
@@ -181,11 +191,15 @@ impl Builder<'_> {
 }
 
 fn listed(from: i64, to: i64) -> Vec<Expansion> {
-    (from..=to).map(|number| words(&spoken::number(number as f64))).collect()
+    (from..=to).map(english).collect()
 }
 
 fn stepped(list: &NumberList) -> Vec<Expansion> {
     let step = usize::try_from(list.step).unwrap_or(1);
     let all = (list.from..=list.to).step_by(step).take(LISTED_IN_STEPS as usize);
-    all.map(|number| words(&spoken::number(number as f64))).collect()
+    all.map(english).collect()
+}
+
+fn english(number: i64) -> Expansion {
+    words(&Spoken::of("en").number(number as f64))
 }

@@ -1,7 +1,7 @@
 //! What the grammar yields is what the sentences hear.
 
 use super::super::tests::{english, matcher, workshop};
-use super::super::{Matcher, Source};
+use super::super::{Matcher, Source, fixtures};
 use super::*;
 use crate::recognise::grammar::{ANY_WORD, DIGITS};
 use rand::rngs::StdRng;
@@ -62,10 +62,9 @@ fn of(template: &str, rest: &str) -> (Sentences, Vec<String>) {
     (sentences, said)
 }
 
-#[test]
-fn every_sentence_of_the_grammar_is_matched_by_its_intent() {
-    let (sentences, vocabulary, matcher) = (english(), workshop(), matcher());
-    let (grammar, problems) = grammar(&sentences, &vocabulary);
+/// Draws sentences of the grammar; each has to be heard as its intent.
+fn grammar_holds(sentences: &Sentences, vocabulary: &Vocabulary, matcher: &Matcher) {
+    let (grammar, problems) = grammar(sentences, vocabulary);
     assert_eq!(problems, []);
     let intents: std::collections::HashMap<&Origin, &str> = sentences
         .blocks
@@ -81,6 +80,65 @@ fn every_sentence_of_the_grammar_is_matched_by_its_intent() {
             assert_eq!(found.first(), Some(&intents[&sentence.origin]), "\"{said}\" of {}", sentence.origin);
         }
     }
+}
+
+#[test]
+fn every_sentence_of_the_grammar_is_matched_by_its_intent() {
+    grammar_holds(&english(), &workshop(), &matcher());
+}
+
+#[test]
+fn every_sentence_of_a_german_or_dutch_grammar_is_matched_by_its_intent() {
+    for (language, names) in [("de", include_str!("../tests/german.yaml")), ("nl", include_str!("../tests/dutch.yaml"))]
+    {
+        let (sentences, _) = Sentences::for_language(language, None);
+        let names = fixtures::parse(std::path::Path::new(language), names).unwrap();
+        let (matcher, _) = Matcher::compile(&sentences, &names);
+        grammar_holds(&sentences, &names, &matcher);
+    }
+}
+
+#[test]
+fn numbers_are_said_in_the_words_of_the_language() {
+    let said = |language: &str, template: &str| {
+        let text = format!("language: {language}\nintents: {{A: {{data: [{{sentences: ['{template}']}}]}}}}\n");
+        let sentences = load(&text);
+        let (grammar, _) = grammar(&sentences, &workshop());
+        let (matcher, _) = Matcher::compile(&sentences, &workshop());
+        let said: Vec<String> =
+            grammar.sentences.iter().flat_map(|sentence| all(&grammar, &sentence.expansion)).collect();
+        for text in said.iter().filter(|_| template.contains('{')) {
+            assert!(matcher.matches(text).unambiguous().is_some(), "{language}: {text}");
+        }
+        said
+    };
+    for (language, words) in [
+        ("de", ["auf eins", "auf zwo", "auf einundzwanzig", "auf hundert"]),
+        ("fr", ["auf une", "auf deux", "auf vingt et un", "auf cent"]),
+        ("es", ["auf una", "auf dos", "auf veintiún", "auf cien"]),
+        ("nl", ["auf één", "auf twee", "auf eenentwintig", "auf honderd"]),
+        ("pl", ["auf jeden", "auf dwie", "auf dwadzieścia jeden", "auf sto"]),
+    ] {
+        let heard = said(language, "auf {1..100:n}");
+        for word in words {
+            let plain = normalise::sentence(word).text();
+            assert!(heard.contains(&plain), "{language}: {plain} of {heard:?}");
+        }
+        let sentences =
+            load(&format!("language: {language}\nintents: {{A: {{data: [{{sentences: ['auf {{1..100:n}}']}}]}}}}\n"));
+        let (matcher, _) = Matcher::compile(&sentences, &workshop());
+        let number =
+            |text: &String| matcher.matches(text).unambiguous().unwrap().slots["n"].as_number().unwrap() as i64;
+        let mut numbers: Vec<i64> = heard.iter().map(number).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers, (1..=100).collect::<Vec<i64>>(), "{language}");
+        // A digit in a name or in a sentence is said as a word too.
+        let press = normalise::sentence(&format!("press {}", Spoken::of(language).whole(3))).text();
+        assert!(said(language, "auf {name}").contains(&format!("auf {press}")), "{language}");
+        assert_eq!(said(language, "press 3"), [press], "{language}");
+    }
+    assert_eq!(said("tlh", "auf ({1..9:n}|immer)"), ["auf immer"], "no number words");
 }
 
 #[test]
@@ -165,7 +223,7 @@ fn letters_before_a_name_are_written_with_its_first_word() {
 
 #[test]
 fn lists_that_letters_touch_are_bounded() {
-    let values: Vec<String> = (0..1000).map(|number| spoken::whole(number).replace(' ', "")).collect();
+    let values: Vec<String> = (0..1000).map(|number| Spoken::of("en").whole(number).replace(' ', "")).collect();
     let beginnings: Vec<String> = ('a'..='z').flat_map(|one| ["x", "y"].map(|two| format!("{one}{two}"))).collect();
     let sentences = load(&format!(
         "language: en\nintents:\n  A:\n    data:\n      - sentences: ['({})''{{thing}}', 'fine']\nlists: {{thing: {{values: [{}]}}}}\n",
@@ -234,6 +292,7 @@ fn what_cannot_be_said_is_left_out() {
     assert_eq!(of("call it {any}", wildcard).1, Vec::<String>::new());
     assert_eq!(of("go [to {any}] (now|{any})", wildcard).1, ["go now"]);
     assert_eq!(of("50 %", "").1, Vec::<String>::new());
+    assert_eq!(of("for (3,5|three)", "").1, ["for three"]);
 }
 
 #[test]

@@ -1,19 +1,15 @@
 //! The grammar of what a recogniser writes that knows any word, such as whisper.
 //!
-//! It is the grammar of what is said, and more: a number stands in digits as well as in words ("50", "press 3"), small
-//! numbers stand in the words of every language that has [`Numerals`], and a wildcard takes up to [`MOST_ANY_WORDS`] of any
+//! It is the grammar of what is said, and more: a number stands in digits as well as in words ("50", "press 3"), and a wildcard takes up to [`MOST_ANY_WORDS`] of any
 //! words. The same is what somebody types. Promises that what the closed grammar says, this one says too. Which digits a
 //! list allows is left to the matcher: here they are any.
 
-use super::super::numerals::Numerals;
 use super::super::sentences::{NumberList, Problem, Sentences};
 use super::{Builder, Expansion, Vocabulary, build, join, normalise, simplified, word, words};
 use crate::recognise::grammar::{ANY_WORD, DIGITS, SpeechGrammar};
 
 /// The most words that a wildcard takes here.
 const MOST_ANY_WORDS: usize = 6;
-/// The largest number that is expected in words where `spoken` does not know the language's.
-const MOST_SPELLED: i64 = 12;
 
 /// The grammar of everything that the sentences understand as it is written, and what was left out of it.
 ///
@@ -29,22 +25,9 @@ impl Builder<'_> {
         if !self.written {
             return said;
         }
-        let spelled = if list.words && said.is_none() { self.spelled(list) } else { Vec::new() };
         let digits = list.digits.then(|| word(DIGITS));
-        let choices: Vec<Expansion> = said.into_iter().chain(spelled).chain(digits).collect();
+        let choices: Vec<Expansion> = said.into_iter().chain(digits).collect();
         (!choices.is_empty()).then(|| simplified(Expansion::Alternatives(choices)))
-    }
-
-    /// The small numbers of a list in words: larger ones are written in digits.
-    fn spelled(&self, list: &NumberList) -> Vec<Expansion> {
-        let language = list.words_language.as_deref().unwrap_or(&self.sentences.language);
-        let Some(numerals) = Numerals::of(language) else { return Vec::new() };
-        let step = list.step.max(1);
-        let first = if list.from < 0 { list.from.rem_euclid(step) } else { list.from };
-        let small = (first..=list.to.min(MOST_SPELLED)).step_by(usize::try_from(step).unwrap_or(usize::MAX));
-        let ways = small.flat_map(|number| numerals.ways(number as f64));
-        let texts = ways.map(|way| normalise::sentence(&way).text());
-        texts.filter(|text| text.split(' ').all(join::is_sayable)).map(|text| words(&text)).collect()
     }
 
     /// Any words; nothing where the words must be known.

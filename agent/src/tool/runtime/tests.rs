@@ -41,7 +41,7 @@ impl Tool for Puppet {
         Box::pin(async move {
             match args["act"].as_str() {
                 Some("succeed") => Ok(json!({"did": "it"})),
-                Some("refuse") => Err(ToolError::Refused { code: "mood", reason: "Not today.".to_owned() }),
+                Some("refuse") => Err(ToolError::refused("mood", "Not today.")),
                 Some("fail") => Err(ToolError::Failed("The string broke.".to_owned())),
                 Some("panic") => panic!("tangled"),
                 _ => std::future::pending().await,

@@ -1,7 +1,8 @@
 //! The names of entities, areas and floors, compiled to the lists `name`, `area` and `floor`.
 
+use super::super::super::spoken::Spoken;
 use super::super::super::template::{self, Expression};
-use super::super::super::{Origin, SlotValue, spoken};
+use super::super::super::{Origin, SlotValue};
 use super::super::graph::{CompiledValue, Entity};
 use super::super::normalise;
 use super::super::{Context, Vocabulary};
@@ -67,15 +68,13 @@ impl Compiler<'_> {
         };
         let mut expressions = Vec::new();
         match parsed {
-            Ok(expression) => expressions.push(expression),
-            Err(message) => self.problems.push(fault(format!("`{name}` is no template: {message}; it can't be said"))),
-        }
-        if self.sentences.language.starts_with("en") && !template {
-            // Joined to a letter, a number is also said apart from it: "B2" is "b two".
-            let said = spoken::digits_as_words(name);
-            if said != name {
-                expressions.push(Expression::Text(said));
+            Ok(expression) => {
+                // Joined to a letter, a number is also said apart from it: "B2" is "b two".
+                let said = in_words(&expression, Spoken::of(&self.sentences.language));
+                expressions.push(expression);
+                expressions.extend(said);
             }
+            Err(message) => self.problems.push(fault(format!("`{name}` is no template: {message}; it can't be said"))),
         }
         let nobody = Block::default();
         for expression in expressions {
@@ -87,5 +86,28 @@ impl Compiler<'_> {
                 Err(TooLarge) => self.problems.push(fault(format!("`{name}` is too large"))),
             }
         }
+    }
+}
+
+/// The same name with its digits as words; nothing where it has none.
+fn in_words(name: &Expression, spoken: Spoken) -> Option<Expression> {
+    let each = |parts: &[Expression]| -> Option<Vec<Expression>> {
+        let said: Vec<Option<Expression>> = parts.iter().map(|part| in_words(part, spoken)).collect();
+        let any = said.iter().any(Option::is_some);
+        any.then(|| said.into_iter().zip(parts).map(|(said, part)| said.unwrap_or_else(|| part.clone())).collect())
+    };
+    match name {
+        Expression::Text(text) => {
+            let said = spoken.digits_as_words(text);
+            // A part of a template begins and ends where it is joined to the next.
+            let space = |at_edge: bool| if at_edge { " " } else { "" };
+            let (before, after) = (text.starts_with(char::is_whitespace), text.ends_with(char::is_whitespace));
+            (said != text.trim()).then(|| Expression::Text(format!("{}{said}{}", space(before), space(after))))
+        }
+        Expression::Sequence(parts) => Some(Expression::Sequence(each(parts)?)),
+        Expression::Alternatives(parts) => Some(Expression::Alternatives(each(parts)?)),
+        Expression::Permutation(parts) => Some(Expression::Permutation(each(parts)?)),
+        Expression::Optional(part) => Some(Expression::Optional(Box::new(in_words(part, spoken)?))),
+        Expression::List { .. } | Expression::Range { .. } | Expression::Rule(_) => None,
     }
 }
