@@ -124,6 +124,11 @@ fn german_sentences_mean_what_they_say() {
 }
 
 #[test]
+fn french_sentences_mean_what_they_say() {
+    language_holds("fr", include_str!("tests/french.txt"), include_str!("tests/french.yaml"));
+}
+
+#[test]
 fn dutch_sentences_mean_what_they_say() {
     language_holds("nl", include_str!("tests/dutch.txt"), include_str!("tests/dutch.yaml"));
 }

@@ -174,6 +174,11 @@ impl<'a> Builder<'a> {
         if !letters.chars().all(|character| character.is_alphabetic() || character == '\'') {
             return None;
         }
+        if let Expansion::Alternatives(parts) = whole {
+            let ways =
+                parts.into_iter().filter_map(|part| self.touched(part, side, letters, scope)).collect::<Vec<_>>();
+            return (!ways.is_empty()).then_some(Expansion::Alternatives(ways));
+        }
         let list = match &whole {
             Expansion::Rule(name) => self.grammar.rules.get(name).filter(|_| is_list(name)).map(|rule| (name, rule)),
             _ => None,
@@ -209,9 +214,9 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Whether a rule is a list, or one that letters already touch.
+/// Whether a rule is a list of values or of numbers, or one that letters already touch.
 fn is_list(rule: &str) -> bool {
-    rule.starts_with("list_") || rule.starts_with("touched_")
+    ["list_", "spelled_", "touched_"].iter().any(|list| rule.starts_with(list))
 }
 
 /// Splits parts at their spaces.

@@ -25,7 +25,8 @@ impl Builder<'_> {
         let sign = |number: i64| if number < 0 { format!("minus_{}", -number) } else { number.to_string() };
         let step = if list.step == 1 { String::new() } else { format!("_by_{}", list.step) };
         let language = list.words_language.as_deref().map(|code| format!("_{code}")).unwrap_or_default();
-        let name = format!("number_{}_{}{step}{kind}{language}", sign(list.from), sign(list.to));
+        let kind_of_rule = if spoken.is_english() { "number" } else { "spelled" };
+        let name = format!("{kind_of_rule}_{}_{}{step}{kind}{language}", sign(list.from), sign(list.to));
         if !self.grammar.rules.contains_key(&name) {
             let choices = if spoken.is_english() { self.in_english(list) } else { spelled::choices(spoken, list) };
             if choices.is_empty() {
