@@ -19,6 +19,7 @@ pub mod template;
 mod value;
 
 pub use crate::recognise::grammar::Origin;
+pub use builtin::languages;
 pub use matcher::{Explanation, IntentMatch, Matcher, Matches, NamedEntity, Vocabulary};
 pub use responses::Responses;
 pub use sentences::{Problem, Sentences, Source};

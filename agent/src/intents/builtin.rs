@@ -11,19 +11,29 @@ macro_rules! built_in {
     };
 }
 
-const ENGLISH: &[(&str, &str)] = built_in!("en": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
-const GERMAN: &[(&str, &str)] = built_in!("de": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
-const FRENCH: &[(&str, &str)] = built_in!("fr": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
-const DUTCH: &[(&str, &str)] = built_in!("nl": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
+/// The files of one language: each its name and its text.
+type Files = &'static [(&'static str, &'static str)];
+
+macro_rules! language {
+    ($language:literal) => {
+        built_in!(
+            $language: "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml",
+            "timers.yaml"
+        )
+    };
+}
+
+const BUILT_IN: &[(&str, Files)] =
+    &[("de", language!("de")), ("en", language!("en")), ("fr", language!("fr")), ("nl", language!("nl"))];
+
+/// The codes of the languages whose sentences come with the appliance.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    BUILT_IN.iter().map(|(language, _)| *language)
+}
 
 /// The built-in sentence files of a language; none where the language has none.
 pub(super) fn sources(language: &str) -> Vec<Source> {
-    let files = match language.split(['-', '_']).next() {
-        Some("en") => ENGLISH,
-        Some("de") => GERMAN,
-        Some("fr") => FRENCH,
-        Some("nl") => DUTCH,
-        _ => &[],
-    };
-    files.iter().map(|(name, text)| Source { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
+    let code = language.split(['-', '_']).next();
+    let files = BUILT_IN.iter().filter(|(language, _)| Some(*language) == code).flat_map(|(_, files)| *files);
+    files.map(|(name, text)| Source { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
 }

@@ -72,6 +72,8 @@ pub(super) fn run(place: &Place, pack: &Pack, noise: &Noise, files: &[PathBuf]) 
         language: sentences.language.clone(),
         models_dir: models(place.state.as_deref().unwrap_or(Path::new(DEFAULT_STATE))),
         whisper_model: None,
+        // In a language that writes no spaces it is empty, and whisper can't be held to it.
+        written: Some(speech::written_grammar(&sentences, &names).0).filter(|grammar| !grammar.sentences.is_empty()),
         threads: None,
         pocketsphinx_model: PathBuf::from(recognise::DEFAULT_POCKETSPHINX_MODEL),
         work_dir: work.path().to_owned(),

@@ -13,9 +13,6 @@ use super::origin::quote;
 use super::reader::{Reader, expected_found, plain_text};
 use super::values::is_name;
 
-/// The languages with sentences and replies.
-const LANGUAGES: &[(&str, &str)] = &[("en", "en")];
-
 /// Where the panel listens unless told otherwise.
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8480);
 
@@ -31,7 +28,8 @@ pub(super) fn device(reader: Reader<'_>, machine_id: &Path) -> Device {
     let name = |key| reader.parsed(key, NAME, |text| is_name(text).then(|| text.to_owned())).map(|found| found.value);
     let id = name("id").unwrap_or_else(|| default_device_id(&reader, machine_id));
     let site = name("site").unwrap_or_else(|| "default".to_owned());
-    let language = reader.one_of("language", LANGUAGES).map_or("en", |found| found.value).to_owned();
+    let languages: Vec<(&str, &str)> = victus_agent::intents::languages().map(|code| (code, code)).collect();
+    let language = reader.one_of("language", &languages).map_or("en", |found| found.value).to_owned();
     let timezone = reader.read("timezone", |node| {
         let text = plain_text(node, "a time zone such as \"Europe/Berlin\"")?;
         TimeZone::get(&text).map_err(|_| {
