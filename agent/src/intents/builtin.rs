@@ -14,6 +14,7 @@ macro_rules! built_in {
 const ENGLISH: &[(&str, &str)] = built_in!("en": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
 const GERMAN: &[(&str, &str)] = built_in!("de": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
 const FRENCH: &[(&str, &str)] = built_in!("fr": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
+const SPANISH: &[(&str, &str)] = built_in!("es": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
 const DUTCH: &[(&str, &str)] = built_in!("nl": "_common.yaml", "appliance.yaml", "lights.yaml", "openings.yaml", "states.yaml", "switching.yaml", "timers.yaml");
 
 /// The built-in sentence files of a language; none where the language has none.
@@ -22,6 +23,7 @@ pub(super) fn sources(language: &str) -> Vec<Source> {
         Some("en") => ENGLISH,
         Some("de") => GERMAN,
         Some("fr") => FRENCH,
+        Some("es") => SPANISH,
         Some("nl") => DUTCH,
         _ => &[],
     };
