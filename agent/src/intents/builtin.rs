@@ -23,8 +23,13 @@ macro_rules! language {
     };
 }
 
-const BUILT_IN: &[(&str, Files)] =
-    &[("de", language!("de")), ("en", language!("en")), ("fr", language!("fr")), ("nl", language!("nl"))];
+const BUILT_IN: &[(&str, Files)] = &[
+    ("de", language!("de")),
+    ("en", language!("en")),
+    ("es", language!("es")),
+    ("fr", language!("fr")),
+    ("nl", language!("nl")),
+];
 
 /// The codes of the languages whose sentences come with the appliance.
 pub fn languages() -> impl Iterator<Item = &'static str> {

@@ -129,6 +129,11 @@ fn french_sentences_mean_what_they_say() {
 }
 
 #[test]
+fn spanish_sentences_mean_what_they_say() {
+    language_holds("es", include_str!("tests/spanish.txt"), include_str!("tests/spanish.yaml"));
+}
+
+#[test]
 fn dutch_sentences_mean_what_they_say() {
     language_holds("nl", include_str!("tests/dutch.txt"), include_str!("tests/dutch.yaml"));
 }
