@@ -2,7 +2,7 @@
 //!
 //! Owns which intents look back, whose turns they see, and how far. Promises that nobody hears of what another source
 //! asked for, and that a turn which is still running counts as not there. Runs nothing; why a thing was
-//! done is told by [`explain`](super::explain).
+//! done is told by [`explain`].
 
 use super::explain;
 use crate::entities::Entities;

@@ -2,7 +2,7 @@
 //!
 //! Owns the way from a recording to an intent that leaves everything else out: no voice loop, no turn, nothing is
 //! switched. Each recording is one request and is heard as a whole, with noise behind it where that was asked for. Promises
-//! a line for each recording. Leaves sentences and names to [`Pack`], mixing to `victus_hw::audio::mix`.
+//! a line for each recording. Leaves sentences and names to `Pack`, mixing to `victus_hw::audio::mix`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
