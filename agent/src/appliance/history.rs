@@ -51,19 +51,20 @@ struct Telling {
 
 impl Tool for Telling {
     fn spec(&self) -> ToolSpec {
-        let (name, description, properties) = if self.alarms {
-            ("appliance.alarms", "Tells what can't be reached, is down or tripped in the last hour.", json!({}))
+        let (name, description, input) = if self.alarms {
+            let nothing = json!({"type": "object", "additionalProperties": false});
+            ("appliance.alarms", "Tells what can't be reached, is down or tripped in the last hour.", nothing)
         } else {
-            let periods = json!({"period": {"enum": PERIODS}});
-            ("appliance.history", "Tells what happened in a period of time, the most important first.", periods)
+            let properties = json!({"period": {"enum": PERIODS}});
+            let period = json!({
+                "type": "object", "properties": properties, "required": ["period"], "additionalProperties": false
+            });
+            ("appliance.history", "Tells what happened in a period of time, the most important first.", period)
         };
-        let required = if self.alarms { json!([]) } else { json!(["period"]) };
         ToolSpec {
             name,
             description,
-            input: json!({
-                "type": "object", "properties": properties, "required": required, "additionalProperties": false
-            }),
+            input,
             risk: Risk::Read,
             role: Role::Viewer,
             timeout: Duration::from_secs(5),
