@@ -22,10 +22,12 @@ mod outcome;
 mod rank;
 mod walk;
 
+use super::numerals::Numerals;
 use super::sentences::{Problem, Sentences};
 use super::{Origin, SlotValue};
 use automaton::Automaton;
 use graph::Compiled;
+use normalise::Normal;
 use outcome::Outcome;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -36,6 +38,8 @@ use walk::Walk;
 pub const MAX_CHARACTERS: usize = 500;
 /// The most words of a sentence that is matched.
 pub const MAX_WORDS: usize = 100;
+/// How sure a sentence is that fits only without its hesitation: it is what was meant, but may have been corrected midway.
+const SURE_OF_HESITANT: f32 = 0.9;
 
 /// What is known about the situation in which a sentence is said, such as the `area` of the appliance.
 pub type Context = BTreeMap<String, serde_json::Value>;
@@ -205,9 +209,15 @@ impl Matcher {
     /// What a sentence means where it is said.
     pub fn matches_in(&self, text: &str, context: &Context) -> Matches {
         match self.readings(text, context) {
-            Ok((normal, outcomes)) => rank::best(&self.compiled, &outcomes, &normal, context),
+            Ok((normal, outcomes, confidence)) => self.best(&normal, &outcomes, context, confidence),
             Err(gave_up) => Matches { gave_up: Some(gave_up), ..Matches::default() },
         }
+    }
+
+    fn best(&self, normal: &Normal, outcomes: &[Outcome<'_>], context: &Context, confidence: f32) -> Matches {
+        let mut matches = rank::best(&self.compiled, outcomes, normal, context);
+        matches.best.iter_mut().chain(&mut matches.rivals).for_each(|reading| reading.confidence *= confidence);
+        matches
     }
 
     /// The ids of the entities that a text names, by the longest name in it: what "the cooling fan, please" answers when
@@ -232,7 +242,7 @@ impl Matcher {
     /// How a sentence was matched; where it was not, what came closest and where it failed.
     pub fn explain(&self, text: &str, context: &Context) -> Explanation {
         match self.readings(text, context) {
-            Ok((normal, outcomes)) => {
+            Ok((normal, outcomes, confidence)) => {
                 let captures = outcomes
                     .iter()
                     .map(|outcome| (outcome.template.text.clone(), outcome.captured(&self.compiled, &normal)))
@@ -240,7 +250,7 @@ impl Matcher {
                 let nearest = if outcomes.is_empty() { self.nearest(&normal, context) } else { Vec::new() };
                 Explanation {
                     normalised: normal.text(),
-                    matches: rank::best(&self.compiled, &outcomes, &normal, context),
+                    matches: self.best(&normal, &outcomes, context, confidence),
                     captures,
                     nearest,
                 }
@@ -254,16 +264,35 @@ impl Matcher {
         }
     }
 
-    /// Every way in which the sentence fits a template, with the form of the sentence that fitted.
-    fn readings(&self, text: &str, context: &Context) -> Result<(normalise::Normal, Vec<Outcome<'_>>), &'static str> {
+    /// Every way in which the sentence fits a template, with the form of the sentence that fitted, and how sure that is.
+    fn readings(&self, text: &str, context: &Context) -> Result<(Normal, Vec<Outcome<'_>>, f32), &'static str> {
         let whole = bounded(text)?;
+        let (first, outcomes) = self.fitting(whole.clone(), context)?;
+        if !outcomes.is_empty() || self.compiled.ignore_whitespace {
+            return Ok((first, outcomes, 1.0));
+        }
+        // Only what is not understood as it was said is taken for hesitation.
+        let fluent = whole.without_hesitation(&self.compiled.fillers, |word| self.is_number(word));
+        let (form, outcomes) =
+            if fluent == whole { (first.clone(), Vec::new()) } else { self.fitting(fluent, context)? };
+        Ok(if outcomes.is_empty() { (first, outcomes, 1.0) } else { (form, outcomes, SURE_OF_HESITANT) })
+    }
+
+    /// Whether a word is a number, in digits or in words.
+    fn is_number(&self, word: &[char]) -> bool {
+        let in_words = |numerals: &Numerals| numerals.read(word, 0, false, true).iter().any(|it| it.end == word.len());
+        word.first().is_some_and(char::is_ascii_digit) || self.compiled.numerals.is_some_and(in_words)
+    }
+
+    /// Every way in which one form of the sentence fits, without its skip words or with them.
+    fn fitting(&self, whole: Normal, context: &Context) -> Result<(Normal, Vec<Outcome<'_>>), &'static str> {
         let skipped = whole.without_words(&self.compiled.skip_words, !self.compiled.ignore_whitespace);
         let mut forms = vec![skipped];
         // "what can you do" with "can you" as a skip word: a sentence that needs its skip words still matches whole.
         if forms[0] != whole {
             forms.push(whole);
         }
-        let mut last = normalise::Normal::default();
+        let mut last = Normal::default();
         for form in forms {
             let form = if self.compiled.ignore_whitespace { form.without_spaces() } else { form };
             let outcomes = Walk::new(&self.compiled, &mut self.automaton(), &form, context).outcomes()?;
@@ -278,7 +307,7 @@ impl Matcher {
     }
 
     /// The templates that matched the longest beginning of a sentence.
-    fn nearest(&self, normal: &normalise::Normal, context: &Context) -> Vec<Nearest> {
+    fn nearest(&self, normal: &Normal, context: &Context) -> Vec<Nearest> {
         const SHOWN: usize = 3;
         let mut reached = Walk::new(&self.compiled, &mut self.automaton(), normal, context).reached();
         reached.sort_by_key(|&(_, furthest, _)| std::cmp::Reverse(furthest));
@@ -300,7 +329,7 @@ impl Matcher {
 }
 
 /// A sentence in normal form, if it is short enough to be matched.
-fn bounded(text: &str) -> Result<normalise::Normal, &'static str> {
+fn bounded(text: &str) -> Result<Normal, &'static str> {
     const TOO_LONG: &str = "the sentence is too long";
     // A character is at most four bytes, and what is longer than this need not even be read.
     if text.len() > MAX_CHARACTERS * 4 {

@@ -24,6 +24,7 @@
 //!   rest: {wildcard: true}
 //! expansion_rules: {name: "[the] {name}"}
 //! skip_words: ["please"]
+//! fillers: ["uh"]                                # what people say while they think; no recogniser listens for it
 //! responses:
 //!   intents: {HassTurnOn: {default: "{name} is on."}}
 //!   errors: {no_intent: "I didn't understand that."}
@@ -95,6 +96,7 @@ pub struct Sentences {
     pub(crate) lists: BTreeMap<String, List>,
     pub(crate) rules: BTreeMap<String, Rule>,
     pub(crate) skip_words: Vec<String>,
+    pub(crate) fillers: Vec<String>,
 }
 
 /// Sentences that mean the same intent under the same conditions.

@@ -74,12 +74,15 @@ struct Values {
 
 impl Compiler<'_> {
     fn skip_words(&mut self) {
-        let mut words: Vec<Vec<char>> =
-            self.sentences.skip_words.iter().map(|word| normalise::sentence(word).characters).collect();
-        words.retain(|word| !word.is_empty());
-        words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-        words.dedup();
-        self.out.skip_words = words;
+        let longest_first = |words: &[String]| {
+            let mut words: Vec<Vec<char>> = words.iter().map(|word| normalise::sentence(word).characters).collect();
+            words.retain(|word| !word.is_empty());
+            words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+            words.dedup();
+            words
+        };
+        self.out.skip_words = longest_first(&self.sentences.skip_words);
+        self.out.fillers = longest_first(&self.sentences.fillers);
     }
 
     fn block(&mut self, block: &Block) {

@@ -105,6 +105,7 @@ pub(super) struct Compiled {
     pub(super) templates: Vec<CompiledTemplate>,
     pub(super) entities: Vec<Entity>,
     pub(super) skip_words: Vec<Vec<char>>,
+    pub(super) fillers: Vec<Vec<char>>,
     pub(super) ignore_whitespace: bool,
     /// The number words of the sentences' language.
     pub(super) numerals: Option<&'static Numerals>,

@@ -7,6 +7,8 @@
 //! punctuation gone except inside a word or number (`20.5`, `10:30`), a typographic apostrophe a plain one, and a hyphen
 //! kept only as the sign of a number (`-5`).
 
+mod hesitation;
+
 use unicode_normalization::UnicodeNormalization;
 
 /// A sentence in normal form.

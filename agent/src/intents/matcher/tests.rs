@@ -182,6 +182,22 @@ fn languages_without_spaces_ignore_them() {
 }
 
 #[test]
+fn hesitation_is_passed_over_and_never_a_number() {
+    let matcher = of(
+        &["turn (on|off) [the] {name}", "wait {0..99:n} minutes", "say {any}"],
+        "fillers: [uh, um]\nlists: {any: {wildcard: true}}",
+    );
+    for text in ["uh turn on on the fan fan", "turn on turn on um the fan", "turn um turn on the the the fan"] {
+        let best = matcher.matches(text).best.unwrap_or_else(|| panic!("{text}"));
+        assert_eq!((best.intent.as_str(), best.confidence), ("A", SURE_OF_HESITANT), "{text}");
+    }
+    for text in ["turn on off the fan", "turn on turn off the fan", "wait five five minutes", "wait 5 5 minutes"] {
+        assert_eq!(found(&matcher, text), Vec::<String>::new(), "{text}");
+    }
+    assert_eq!(matcher.matches("say uh uh").best.unwrap().slots["any"], SlotValue::Text("uh uh".to_owned()));
+}
+
+#[test]
 fn skip_words_go_unless_they_are_needed() {
     let matcher = of(&["what can you do", "stop", "turn on {name}"], "skip_words: [can you, please, could you]");
     assert_eq!(found(&matcher, "what can you do please"), Vec::<String>::new(), "either all skip words go or none");

@@ -108,8 +108,16 @@ impl Reader<'_> {
                         sentences.skip_words.extend(self.text(word, "a skip word"));
                     }
                 }
+                "fillers" => {
+                    for word in self.list(value, "fillers") {
+                        sentences.fillers.extend(self.text(word, "a filler"));
+                    }
+                }
                 "responses" => self.responses(value, sentences),
-                _ => self.unknown(key, "language, settings, intents, lists, expansion_rules, skip_words and responses"),
+                _ => self.unknown(
+                    key,
+                    "language, settings, intents, lists, expansion_rules, skip_words, fillers and responses",
+                ),
             }
         }
     }
