@@ -20,7 +20,7 @@ mod value;
 
 pub use crate::recognise::grammar::Origin;
 pub use builtin::languages;
-pub use matcher::{Explanation, IntentMatch, Matcher, Matches, NamedEntity, Vocabulary};
+pub use matcher::{Context, Explanation, IntentMatch, Matcher, Matches, NamedEntity, Vocabulary};
 pub use responses::Responses;
 pub use sentences::{Problem, Sentences, Source};
 pub use value::SlotValue;

@@ -25,8 +25,8 @@ use victus_hw::clock::{Clock, Monotonic};
 
 use crate::entities::Entities;
 use crate::event::{EventKind, Stamp, TraceId};
-use crate::intents::IntentMatch;
 use crate::intents::spoken::Joint;
+use crate::intents::{Context, IntentMatch};
 use crate::language::Language;
 use crate::orchestrator::plan::{Plan, Understood};
 use crate::orchestrator::route::{Facts, Route};
@@ -40,6 +40,9 @@ const MAX_TURNS_AT_ONCE: usize = 8;
 
 /// How long a request waits for its turn before it is told to come again.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How many sentences a question offers. Nobody keeps more in mind.
+const MAX_CHOICES: usize = 3;
 
 /// The longest request, in characters. Nobody says more in one breath.
 pub const MAX_REQUEST_CHARACTERS: usize = 500;
@@ -185,6 +188,7 @@ impl Orchestrator {
             conversation: request.conversation.clone(),
             intent: None,
             slots: Default::default(),
+            repaired: None,
             confidence: request.confidence,
             template: None,
             route: None,
@@ -215,7 +219,12 @@ impl Orchestrator {
         let (route, rule) = route::route(&facts);
         turn.route = Some(rule.to_owned());
         if route == Route::AskBack {
-            (turn.outcome, turn.reply) = (Outcome::Asked, language.phrase("not_heard", &[]));
+            let meant = turn.repaired.as_deref().unwrap_or(&turn.text);
+            (turn.outcome, turn.reply) = (Outcome::Asked, language.phrase("unsure", &[("choices", meant)]));
+            return;
+        }
+        if route == Route::NotHeard {
+            (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("not_heard", &[]));
             return;
         }
         let begun = self.clock.monotonic();
@@ -255,20 +264,34 @@ impl Orchestrator {
             (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("too_long", &[]));
             return None;
         }
-        let matches = language.matcher.matches(&turn.text);
+        let matches = language.matcher.understand(&turn.text, &Context::new());
         let Some(best) = matches.best else {
             (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("not_understood", &[]));
             return None;
         };
         note_match(turn, &best);
         if !matches.rivals.is_empty() {
-            let candidates = self.names(std::iter::once(&best).chain(&matches.rivals), language);
-            let question = language.phrase("which", &[("choices", &candidates)]);
-            (turn.outcome, turn.reply) = (Outcome::Asked, question);
+            turn.reply = self.question(&best, &matches.rivals, language);
+            turn.outcome = Outcome::Asked;
             return None;
         }
         let slots = turn.slots.clone();
         Some(Understood { intent: best.intent, slots, entities: best.entities, response: best.response })
+    }
+
+    /// Which of several readings is meant: which sentence, where they are of several, or which of the things it is about.
+    fn question(&self, best: &IntentMatch, rivals: &[IntentMatch], language: &Language) -> String {
+        let readings = || std::iter::once(best).chain(rivals);
+        let mut sentences: Vec<String> = Vec::new();
+        for sentence in readings().filter_map(|reading| reading.repaired.as_ref()) {
+            if sentences.len() < MAX_CHOICES && !sentences.contains(sentence) {
+                sentences.push(sentence.clone());
+            }
+        }
+        match sentences.len() {
+            0 | 1 => language.phrase("which", &[("choices", &self.names(readings(), language))]),
+            _ => language.phrase("unsure", &[("choices", &language.spoken().list(&sentences, Joint::Or))]),
+        }
     }
 
     fn names<'a>(&self, matches: impl Iterator<Item = &'a IntentMatch>, language: &Language) -> String {
@@ -340,6 +363,7 @@ impl Orchestrator {
 
 fn note_match(turn: &mut Turn, best: &IntentMatch) {
     turn.intent = Some(best.intent.clone());
+    turn.repaired = best.repaired.clone();
     turn.template = Some(best.template.to_string());
     turn.confidence = Some(best.confidence.min(turn.confidence.unwrap_or(1.0)));
     turn.slots = best

@@ -133,6 +133,9 @@ pub struct Turn {
     pub intent: Option<String>,
     /// Its slots.
     pub slots: BTreeMap<String, serde_json::Value>,
+    /// The sentence that the words were taken for, where they fitted none as they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<String>,
     /// How sure the parse is, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,

@@ -1,7 +1,8 @@
 //! The matcher: which intent a sentence means, with its slots.
 //!
 //! Owns the graph that templates and names are compiled into (`compile`, `graph`), the automaton that it becomes
-//! (`automaton`), the walk through it (`walk`), the order of what fits (`rank`) and the entities that a match resolves to.
+//! (`automaton`), the walk through it (`walk`), the order of what fits (`rank`), what is nearly meant (`repair`) and the
+//! entities that a match resolves to.
 //! Promises:
 //!
 //! * Work is bounded: a sentence is at most [`MAX_CHARACTERS`] long, a walk takes at most a fixed number of steps, and each
@@ -20,6 +21,8 @@ pub(crate) mod normalise;
 mod numbers;
 mod outcome;
 mod rank;
+mod repair;
+mod spread;
 mod walk;
 
 use super::numerals::Numerals;
@@ -29,6 +32,7 @@ use automaton::Automaton;
 use graph::Compiled;
 use normalise::Normal;
 use outcome::Outcome;
+use repair::Repair;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -97,6 +101,9 @@ pub struct IntentMatch {
     pub template: Origin,
     /// How sure the match is, 0 to 1. An exact match is 1.
     pub confidence: f32,
+    /// The sentence that was understood, where it is not the one that was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repaired: Option<String>,
     /// The key of the reply, if the block states one.
     pub response: Option<String>,
     /// The context given, with what the captured values add.
@@ -140,6 +147,8 @@ pub struct Explanation {
     pub normalised: String,
     /// What it means.
     pub matches: Matches,
+    /// Where it means nothing as it is: what it is taken for, the likest first.
+    pub nearly: Vec<IntentMatch>,
     /// What every matching template captured: the template's text, then each slot with the words that it took.
     pub captures: Vec<(String, Vec<(String, String)>)>,
     /// Where nothing matched: the templates that got furthest.
@@ -214,6 +223,27 @@ impl Matcher {
         }
     }
 
+    /// What a sentence means or nearly means: where it fits nothing as it is, what it is most like (`repair`). Readings
+    /// that are nearly as like it are rivals.
+    pub fn understand(&self, text: &str, context: &Context) -> Matches {
+        let exact = self.matches_in(text, context);
+        if exact.best.is_some() || exact.gave_up.is_some() || self.compiled.ignore_whitespace {
+            return exact;
+        }
+        let Ok(whole) = bounded(text) else { return exact };
+        let fluent = whole.without_hesitation(&self.compiled.fillers, |word| self.is_number(word));
+        let forms = vec![fluent.without_words(&self.compiled.skip_words, true), fluent];
+        let mut automaton = self.automaton();
+        let fits = Repair::new(&self.compiled, &mut automaton, context).fits(forms);
+        let readings = fits.iter().flat_map(|fit| {
+            let matches = rank::best(&self.compiled, &fit.outcomes, &fit.normal, context);
+            let repaired = Some(fit.normal.said());
+            let reading = |reading| IntentMatch { confidence: fit.confidence, repaired: repaired.clone(), ..reading };
+            matches.best.into_iter().chain(matches.rivals).map(reading).collect::<Vec<_>>()
+        });
+        rank::distinct(readings)
+    }
+
     fn best(&self, normal: &Normal, outcomes: &[Outcome<'_>], context: &Context, confidence: f32) -> Matches {
         let mut matches = rank::best(&self.compiled, outcomes, normal, context);
         matches.best.iter_mut().chain(&mut matches.rivals).for_each(|reading| reading.confidence *= confidence);
@@ -247,10 +277,13 @@ impl Matcher {
                     .iter()
                     .map(|outcome| (outcome.template.text.clone(), outcome.captured(&self.compiled, &normal)))
                     .collect();
-                let nearest = if outcomes.is_empty() { self.nearest(&normal, context) } else { Vec::new() };
+                let fits = !outcomes.is_empty();
+                let nearest = if fits { Vec::new() } else { self.nearest(&normal, context) };
+                let nearly = if fits { Vec::new() } else { self.understand(text, context).all().cloned().collect() };
                 Explanation {
                     normalised: normal.text(),
                     matches: self.best(&normal, &outcomes, context, confidence),
+                    nearly,
                     captures,
                     nearest,
                 }
@@ -258,6 +291,7 @@ impl Matcher {
             Err(gave_up) => Explanation {
                 normalised: String::new(),
                 matches: Matches { gave_up: Some(gave_up), ..Matches::default() },
+                nearly: Vec::new(),
                 captures: Vec::new(),
                 nearest: Vec::new(),
             },

@@ -7,6 +7,8 @@ use crate::tool::{Role, Source};
 
 /// Below this confidence nothing is done before asking back.
 const ASK_BELOW: f32 = 0.6;
+/// Below this confidence nothing that was heard is worth a question.
+const NOT_HEARD_BELOW: f32 = 0.3;
 
 /// What a rule may look at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,8 +28,10 @@ pub struct Facts<'a> {
 pub enum Route {
     /// The appliance itself, by a plan of tool calls.
     Local,
-    /// Nobody yet: the speaker is asked what was meant.
+    /// Nobody yet: the speaker is asked whether this was meant.
     AskBack,
+    /// Nobody: what was heard was hardly meant for the appliance.
+    NotHeard,
 }
 
 /// One rule.
@@ -38,14 +42,15 @@ struct Rule {
 }
 
 /// The rules, in order. The last holds always. A confidence that is no number counts as none (`f32::max`).
-const RULES: [Rule; 2] = [
+const RULES: [Rule; 3] = [
+    Rule { name: "not_heard", holds: |facts| facts.confidence.max(0.0) < NOT_HEARD_BELOW, then: Route::NotHeard },
     Rule { name: "confidence_below", holds: |facts| facts.confidence.max(0.0) < ASK_BELOW, then: Route::AskBack },
     Rule { name: "otherwise", holds: |_| true, then: Route::Local },
 ];
 
 /// The route of a request, and the name of the rule that decided.
 pub fn route(facts: &Facts<'_>) -> (Route, &'static str) {
-    RULES.iter().find(|rule| (rule.holds)(facts)).map_or((Route::AskBack, "no_rule"), |rule| (rule.then, rule.name))
+    RULES.iter().find(|rule| (rule.holds)(facts)).map_or((Route::NotHeard, "no_rule"), |rule| (rule.then, rule.name))
 }
 
 #[cfg(test)]
@@ -60,7 +65,10 @@ mod tests {
             (1.0, Route::Local, "otherwise"),
             (0.6, Route::Local, "otherwise"),
             (0.59, Route::AskBack, "confidence_below"),
-            (f32::NAN, Route::AskBack, "confidence_below"),
+            (0.3, Route::AskBack, "confidence_below"),
+            (0.29, Route::NotHeard, "not_heard"),
+            (-1.0, Route::NotHeard, "not_heard"),
+            (f32::NAN, Route::NotHeard, "not_heard"),
         ];
         for (confidence, expected, rule) in table {
             assert_eq!(route(&facts(confidence)), (expected, rule), "confidence {confidence}");

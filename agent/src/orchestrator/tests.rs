@@ -207,7 +207,36 @@ async fn a_doubtful_recognition_asks_and_does_nothing() {
     let request = Request { confidence: Some(0.3), ..Request::typed("turn on the extraction fan", Caller::voice()) };
     let turn = bench.appliance.orchestrator.ask(request).await;
     assert_eq!((turn.outcome, turn.plan.len()), (Outcome::Asked, 0));
+    assert_eq!(turn.reply, "Did you mean turn on the extraction fan?");
+    let request = Request { confidence: Some(0.2), ..Request::typed("turn on the extraction fan", Caller::voice()) };
+    let turn = bench.appliance.orchestrator.ask(request).await;
+    assert_eq!((turn.outcome, turn.plan.len()), (Outcome::NotUnderstood, 0));
     assert!(!bench.is_on("fan.extraction_fan"));
+}
+
+#[tokio::test]
+async fn a_near_miss_is_done_or_asked_and_never_done_in_doubt() {
+    let bench = bench();
+    let turn = bench.ask("turn on the extracton fan").await;
+    assert_eq!(
+        (turn.outcome, turn.repaired.as_deref()),
+        (Outcome::Done, Some("turn on the extraction fan")),
+        "{turn:?}"
+    );
+    assert!(bench.is_on("fan.extraction_fan"));
+    assert_eq!(bench.appliance.store.turns().get(&turn.id).unwrap().unwrap().repaired, turn.repaired);
+    let why = bench.ask("why did you do that").await.reply;
+    assert!(why.contains("turn on the extracton fan"), "{why}");
+
+    let turn = bench.ask("turn of the extraction fan").await;
+    assert_eq!((turn.outcome, turn.reply.as_str()), (Outcome::Asked, "Did you mean turn off the extraction fan?"));
+    assert!(bench.is_on("fan.extraction_fan"));
+
+    let turn = bench.ask("turn on the tench light").await;
+    assert_eq!((turn.outcome, turn.plan.len()), (Outcome::Asked, 0), "{turn:?}");
+    let question = "Did you mean turn on the bench light or turn on the light?";
+    assert_eq!(turn.reply, question);
+    assert!(["light.ceiling_light", "light.bench_light", "light.desk_light"].iter().all(|light| !bench.is_on(light)));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@
 //! ones of the same word as `WORD(2)`, `WORD(3)` and so on; phones in ARPAbet without stress; UTF-8.
 
 mod arpabet;
-mod letters;
+pub(crate) mod letters;
 #[cfg(test)]
 mod tests;
 

@@ -40,6 +40,7 @@ fn turn(id: u64, outcome: Outcome) -> Turn {
         caller: Caller::cli(),
         text: "turn on the pump".to_owned(),
         conversation: None,
+        repaired: None,
         intent: None,
         slots: BTreeMap::new(),
         confidence: None,

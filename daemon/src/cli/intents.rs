@@ -262,6 +262,11 @@ fn explain(explanation: &Explanation) -> Result<(), Failure> {
     if explanation.matches.is_ambiguous() {
         output::line("these are equally good: the appliance asks which one is meant")?;
     }
+    for reading in &explanation.nearly {
+        let sentence = reading.repaired.as_deref().unwrap_or_default();
+        let (intent, percent) = (&reading.intent, reading.confidence * 100.0);
+        output::line(&format!("perhaps      “{sentence}”, {intent}, {percent:.0} % sure, by {}", reading.template))?;
+    }
     for nearest in &explanation.nearest {
         let (matched, rest) = (&nearest.matched, &nearest.rest);
         output::line(&format!(

@@ -70,6 +70,8 @@ struct State {
 pub(super) struct Automaton {
     states: Vec<State>,
     known: HashMap<(bool, Box<[Place]>), StateId>,
+    /// How often everything was forgotten; states of before are then no states any more.
+    forgotten: u32,
     /// For each node the round in which it was last looked at.
     seen: Vec<u32>,
     round: u32,
@@ -82,6 +84,7 @@ impl Automaton {
         let mut automaton = Automaton {
             states: Vec::new(),
             known: HashMap::new(),
+            forgotten: 0,
             seen: vec![0; compiled.nodes.len()],
             round: 0,
             kept: 0,
@@ -100,6 +103,7 @@ impl Automaton {
     fn forget(&mut self) {
         self.states.clear();
         self.known.clear();
+        self.forgotten = self.forgotten.wrapping_add(1);
         self.kept = 0;
         self.states.push(State {
             weight: 1,
@@ -110,6 +114,11 @@ impl Automaton {
             accepts_at_end: Some(Box::default()),
             ways: Vec::new(),
         });
+    }
+
+    /// How often everything was forgotten. States known from before another number are no states any more.
+    pub(super) fn forgotten(&self) -> u32 {
+        self.forgotten
     }
 
     /// The bytes that states and ways take, about.
@@ -136,6 +145,24 @@ impl Automaton {
     /// The templates or values that end in a state.
     pub(super) fn accepts(&self, state: StateId) -> &[u32] {
         &self.states[state as usize].accepts
+    }
+
+    /// Whether a word may end in a state: a template that ends here, or a space that follows.
+    pub(super) fn ends_word(&self, state: StateId) -> bool {
+        let state = &self.states[state as usize];
+        !state.accepts.is_empty() || !state.spaces.is_empty()
+    }
+
+    /// The characters other than a space that lead on from a state, in order.
+    pub(super) fn letters(&self, compiled: &Compiled, state: StateId) -> Vec<char> {
+        let read = |&(node, read): &Place| match compiled.nodes[node as usize] {
+            Node::Literal { start, .. } => compiled.literals.get(start as usize + usize::from(read)).copied(),
+            _ => None,
+        };
+        let mut letters: Vec<char> = self.states[state as usize].literals.iter().filter_map(read).collect();
+        letters.sort_unstable();
+        letters.dedup();
+        letters
     }
 
     /// The state of this node alone.

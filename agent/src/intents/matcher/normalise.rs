@@ -37,6 +37,12 @@ impl Normal {
         self.characters.iter().collect()
     }
 
+    /// The words that were kept, as they were written, with a space between them.
+    pub(crate) fn said(&self) -> String {
+        let words: Vec<&str> = self.words().into_iter().map(|(start, end)| self.written(start, end)).collect();
+        words.join(" ")
+    }
+
     fn keep(&self, keep: &[bool]) -> Normal {
         let mut kept = Normal { written: self.written.clone(), ..Normal::default() };
         for (index, &character) in self.characters.iter().enumerate() {
@@ -51,6 +57,46 @@ impl Normal {
             kept.spans.pop();
         }
         kept
+    }
+
+    /// With these characters in the place of others, also in the sentence as it was written.
+    pub(crate) fn with(&self, start: usize, end: usize, characters: &[char]) -> Normal {
+        let (from, to) = match (self.spans.get(start), end.checked_sub(1).and_then(|last| self.spans.get(last))) {
+            (Some(first), Some(last)) if start < end => (first.0 as usize, last.1 as usize),
+            _ => return self.clone(),
+        };
+        let words: String = characters.iter().collect();
+        let before = self.written.get(..from).unwrap_or_default();
+        let behind = self.written.get(to..).unwrap_or_default();
+        let mut normal = Normal {
+            characters: self.characters[..start].to_vec(),
+            spans: self.spans[..start].to_vec(),
+            written: format!("{before}{words}{behind}"),
+        };
+        let mut offset = from;
+        for &character in characters {
+            normal.characters.push(character);
+            normal.spans.push((offset as u32, (offset + character.len_utf8()) as u32));
+            offset += character.len_utf8();
+        }
+        let moved = |place: u32| (place as usize + offset).saturating_sub(to) as u32;
+        normal.characters.extend_from_slice(&self.characters[end..]);
+        normal.spans.extend(self.spans[end..].iter().map(|&(first, last)| (moved(first), moved(last))));
+        let all = vec![true; normal.characters.len()];
+        normal.keep(&all)
+    }
+
+    /// Where each word begins and ends.
+    pub(crate) fn words(&self) -> Vec<(usize, usize)> {
+        let mut words = Vec::new();
+        let mut start = 0;
+        for end in (0..=self.characters.len()).filter(|&end| self.characters.get(end).is_none_or(|&next| next == ' ')) {
+            if start < end {
+                words.push((start, end));
+            }
+            start = end + 1;
+        }
+        words
     }
 
     /// Without any space, for languages that write none.

@@ -24,6 +24,11 @@ pub(super) fn best(compiled: &Compiled, outcomes: &[Outcome<'_>], normal: &Norma
     if readings.iter().any(|reading| !reading.entities.is_empty()) {
         readings.retain(|reading| !reading.entities.is_empty());
     }
+    distinct(readings)
+}
+
+/// The first reading as the best, and as its rivals those of the others that would do something else.
+pub(super) fn distinct(readings: impl IntoIterator<Item = IntentMatch>) -> Matches {
     let mut distinct: Vec<IntentMatch> = Vec::new();
     for reading in readings {
         if distinct.len() <= MAX_RIVALS && !distinct.iter().any(|other| same(other, &reading)) {
@@ -60,6 +65,7 @@ fn finish(compiled: &Compiled, outcome: &Outcome<'_>, normal: &Normal, given: &C
         slots,
         template: outcome.template.origin.clone(),
         confidence: 1.0,
+        repaired: None,
         response: outcome.block.response.clone(),
         context,
         metadata: outcome.block.metadata.clone(),

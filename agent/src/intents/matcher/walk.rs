@@ -15,8 +15,8 @@ use super::graph::{Compiled, CompiledBlock, CompiledNumbers, NodeId};
 use super::normalise::Normal;
 use super::numbers;
 use super::outcome::{Capture, Outcome, Taken};
+use super::spread::Spreading;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 /// The most steps that one sentence may take: about 40 ms on an x86 core where nothing has been made before.
@@ -44,40 +44,6 @@ struct Branch {
     wild: bool,
 }
 
-/// States are small integers and come from no one who could choose them: a multiplication spreads them well enough.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u64(u64::from(byte));
-        }
-    }
-
-    fn write_u16(&mut self, value: u16) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_usize(&mut self, value: usize) {
-        self.write_u64(value as u64);
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.write_u64(u64::from(value));
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0.rotate_left(5) ^ value).wrapping_mul(0x517C_C1B7_2722_0A95);
-    }
-}
-
-type Spreading = BuildHasherDefault<Spread>;
-
 /// Numbers are looked for at a place, with or without fractions, in the words of a language.
 type NumbersKey = (u16, bool, Option<*const Numerals>);
 
@@ -104,6 +70,24 @@ pub(super) struct Walk<'c, 't> {
     only: Option<&'c CompiledBlock>,
     steps: u32,
     furthest: u16,
+    /// Where words begin; kept where somebody wants to know.
+    stands: Option<Stands>,
+}
+
+/// A state that stood where a word begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Stand {
+    pub(super) position: u16,
+    pub(super) state: StateId,
+    /// Inside a list's value: the gate that it is to pass, as a state and which of its gates.
+    pub(super) gate: Option<(StateId, usize)>,
+}
+
+#[derive(Debug, Default)]
+struct Stands {
+    found: HashSet<Stand>,
+    /// For each list and place the words that begin inside of its values, with the list's own states.
+    inside: HashMap<(u32, u16), Vec<(u16, StateId)>, Spreading>,
 }
 
 impl<'c, 't> Walk<'c, 't> {
@@ -130,14 +114,27 @@ impl<'c, 't> Walk<'c, 't> {
             only: None,
             steps: 0,
             furthest: 0,
+            stands: None,
         }
+    }
+
+    /// Every way in which the sentence fits a template, and every state that stood where a word begins, in order.
+    ///
+    /// # Errors
+    /// As `outcomes`.
+    pub(super) fn outcomes_and_stands(mut self) -> Result<(Vec<Outcome<'c>>, Vec<Stand>), &'static str> {
+        self.stands = Some(Stands::default());
+        let outcomes = self.outcomes()?;
+        let mut stands: Vec<Stand> = self.stands.unwrap_or_default().found.into_iter().collect();
+        stands.sort_unstable();
+        Ok((outcomes, stands))
     }
 
     /// Every way in which the sentence fits a template, in the order of the templates.
     ///
     /// # Errors
     /// The reason where it took too long to find them all: what was found so far is no answer.
-    pub(super) fn outcomes(mut self) -> Result<Vec<Outcome<'c>>, &'static str> {
+    pub(super) fn outcomes(&mut self) -> Result<Vec<Outcome<'c>>, &'static str> {
         if self.text.is_empty() {
             return Ok(Vec::new());
         }
@@ -217,6 +214,7 @@ impl<'c, 't> Walk<'c, 't> {
         let class = self.captures[branch.captures as usize].class;
         while branch.state != DEAD {
             self.count(branch.state)?;
+            self.stand(branch);
             if !branch.wild {
                 self.furthest = self.furthest.max(branch.position);
             }
@@ -242,6 +240,22 @@ impl<'c, 't> Walk<'c, 't> {
         Ok(())
     }
 
+    /// Keeps where a word begins.
+    fn stand(&mut self, Branch { state, position, .. }: Branch) {
+        let begins = self.stands.is_some() && self.begins_word(position);
+        if let Some(stands) = self.stands.as_mut().filter(|_| begins) {
+            stands.found.insert(Stand { position, state, gate: None });
+        }
+    }
+
+    /// Keeps where a word begins inside of a list's values that begin at a place.
+    fn stand_inside(&mut self, list: u32, start: u16, gate: (StateId, usize)) {
+        if let Some(stands) = &mut self.stands {
+            let inside = stands.inside.get(&(list, start)).into_iter().flatten();
+            stands.found.extend(inside.map(|&(position, state)| Stand { position, state, gate: Some(gate) }));
+        }
+    }
+
     fn count(&mut self, state: StateId) -> Result<(), &'static str> {
         self.steps += self.automaton.weight(state);
         let bounded = self.steps <= MAX_STEPS && self.captures.len() <= MAX_CAPTURES && self.ends.len() <= MAX_OUTCOMES;
@@ -254,6 +268,7 @@ impl<'c, 't> Walk<'c, 't> {
         match gate {
             Gate::Values(list) => {
                 let here = self.values(list, from.position)?;
+                self.stand_inside(list, from.position, (from.state, index));
                 for &(value, end) in here.iter().rev() {
                     if self.is_admitted(list, value) {
                         self.capture(from, index, (slot, Taken::Value { list, value }), (from.position, end));
@@ -356,6 +371,10 @@ impl<'c, 't> Walk<'c, 't> {
                 break;
             }
             self.count(state)?;
+            if let Some(stands) = self.stands.as_mut().filter(|_| end > position && self.text[end as usize - 1] == ' ')
+            {
+                stands.inside.entry((list, position)).or_default().push((end, state));
+            }
             let next = self.text.get(end as usize).copied();
             let accepts = match next {
                 Some(_) => self.automaton.accepts(state),

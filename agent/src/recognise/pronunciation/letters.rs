@@ -128,7 +128,7 @@ pub(super) fn has_latin_letters(word: &str) -> bool {
 }
 
 /// How the word sounds, letter by letter; empty if it is not written in Latin letters.
-pub(super) fn to_phones(word: &str) -> Phones {
+pub(crate) fn to_phones(word: &str) -> Phones {
     let Some(text) = plain(word).filter(|text| !text.is_empty()) else { return Phones::new() };
     // A silent `e` at the end, as in `lathe`; a word of no more than three letters keeps it.
     let spoken = if text.len() > 3 { text.strip_suffix('e').unwrap_or(&text) } else { &text };

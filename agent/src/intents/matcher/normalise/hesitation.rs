@@ -31,19 +31,6 @@ impl Normal {
         }
         fluent.keep(&keep)
     }
-
-    /// Where each word begins and ends.
-    fn words(&self) -> Vec<(usize, usize)> {
-        let mut words = Vec::new();
-        let mut start = 0;
-        for end in (0..=self.characters.len()).filter(|&end| self.characters.get(end).is_none_or(|&next| next == ' ')) {
-            if start < end {
-                words.push((start, end));
-            }
-            start = end + 1;
-        }
-        words
-    }
 }
 
 #[cfg(test)]
