@@ -1,12 +1,17 @@
-//! How well spoken coffee orders are understood, clean and with kitchen noise behind them: `make bench-understanding`.
+//! How well spoken coffee orders are understood, clean and with kitchen noise behind them, and how well the appliance knows
+//! what it has not understood (`doubt`): `make bench-understanding`.
 //!
 //! Each order is heard clean and, for each ratio, with the noise from [`OFFSETS`] places, drawn by a fixed seed. It is right
 //! if the intent and all of its slots are those of its label and there are no others. The interval is the bootstrap's: the
 //! orders are drawn again with all their places, because what one speaker says in 20 noises is not 20 independent orders.
-//! Prints a table and a line `figure NAME VALUE UNIT` for each figure. `VICTUS_NOISE_OFFSETS` takes fewer places, to try
-//! something out.
+//! Prints a table and a line `figure NAME VALUE UNIT` for each figure. `VICTUS_NOISE_OFFSETS` takes fewer places and
+//! `VICTUS_ONLY_DOUBT` no orders, to try something out.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "it prints its figures, and stops at a fault")]
 
+#[path = "understanding/doubt.rs"]
+mod doubt;
+#[path = "../tests/shared/home.rs"]
+mod home;
 #[path = "../tests/shared/opened.rs"]
 mod opened;
 #[path = "../tests/shared/orders.rs"]
@@ -15,6 +20,7 @@ mod orders;
 mod recordings;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use orders::{Counter, Order};
 use rand::rngs::StdRng;
@@ -41,7 +47,15 @@ fn main() {
         return;
     }
     let Some(shared) = recordings::folder() else { return };
-    let orders = orders::read(&shared);
+    if std::env::var_os("VICTUS_ONLY_DOUBT").is_none() {
+        orders_in_noise(&shared);
+    }
+    doubt::run(&shared);
+}
+
+/// The coffee orders.
+fn orders_in_noise(shared: &Path) {
+    let orders = orders::read(shared);
     let noise = read_wav(&shared.join("audio/noise/kitchen.wav")).unwrap();
     let offsets = std::env::var("VICTUS_NOISE_OFFSETS").map_or(OFFSETS, |count| count.parse().unwrap());
     let mut heard: Vec<(usize, Heard)> = std::thread::scope(|scope| {

@@ -97,7 +97,7 @@ pub struct Parts {
     /// The points.
     pub points: Arc<Points>,
     /// The sentences of its language.
-    pub sentences: Sentences,
+    pub sentences: Arc<Sentences>,
     /// The time zone that times are said in.
     pub time_zone: TimeZone,
     /// The register of its loops.
@@ -155,7 +155,7 @@ impl Appliance {
             tools.register(tool)?;
         }
         let tools = Arc::new(tools);
-        let (language, problems) = Language::compile(&parts.sentences, &entities);
+        let (language, problems) = Language::compile(parts.sentences, &entities);
         let orchestrator = Arc::new(Orchestrator::new(OrchestratorParts {
             language: Arc::new(language),
             entities: Arc::clone(&entities),

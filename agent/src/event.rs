@@ -152,6 +152,13 @@ pub enum EventKind {
         /// Why, as a sentence.
         reason: String,
     },
+    /// The sentence files were read again, and what they say is understood from the next request on.
+    SentencesLoaded {
+        /// How many templates there are.
+        templates: usize,
+        /// How many faults cost a part of them.
+        faults: usize,
+    },
     /// A loop changed its health.
     LoopChanged {
         /// The loop's name.
@@ -332,7 +339,8 @@ impl EventKind {
             | Self::TimerChanged { .. }
             | Self::CommandHandled { .. }
             | Self::ApplianceStarted { .. }
-            | Self::ApplianceStopping { .. } => Class::Record,
+            | Self::ApplianceStopping { .. }
+            | Self::SentencesLoaded { .. } => Class::Record,
             Self::LoopCrashed { .. } | Self::StoreSetAside { .. } | Self::StoreDamaged { .. } | Self::Gap { .. } => {
                 Class::Alarm
             }
@@ -344,6 +352,7 @@ impl EventKind {
         match self {
             Self::ApplianceStarted { .. } => "appliance_started",
             Self::ApplianceStopping { .. } => "appliance_stopping",
+            Self::SentencesLoaded { .. } => "sentences_loaded",
             Self::LoopChanged { .. } => "loop_changed",
             Self::LoopCrashed { .. } => "loop_crashed",
             Self::Voice { .. } => "voice",

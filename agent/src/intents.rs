@@ -7,11 +7,13 @@
 //! from (`recognise`).
 
 mod builtin;
+pub mod completions;
 pub mod fixtures;
 pub mod lint;
 pub mod matcher;
 pub mod numerals;
 pub mod responses;
+pub mod sample;
 pub mod sentences;
 pub mod speech;
 pub mod spoken;
@@ -19,7 +21,8 @@ pub mod template;
 mod value;
 
 pub use crate::recognise::grammar::Origin;
-pub use builtin::languages;
+pub use builtin::{is_built_in, languages};
+pub use completions::{Completion, Completions};
 pub use matcher::{Context, Explanation, IntentMatch, Matcher, Matches, NamedEntity, Vocabulary};
 pub use responses::Responses;
 pub use sentences::{Problem, Sentences, Source};

@@ -1,13 +1,15 @@
 //! A language as the appliance speaks it: compiled sentences to understand, and replies to say.
 //!
-//! Owns the pair of matcher and replies that the orchestrator works with, and swaps as one. The sentences and the
-//! templates of the replies belong to `intents`.
+//! Owns what the orchestrator understands and answers with, and what people are told that they can say: all of one set of
+//! sentences and names, swapped as one. The sentences and the templates of the replies belong to `intents`.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use crate::entities::{Entities, Entity};
+use crate::intents::sample::{Examples, examples};
 use crate::intents::spoken::Spoken;
-use crate::intents::{Matcher, NamedEntity, Problem, Responses, Sentences, Vocabulary};
+use crate::intents::{Completion, Completions, Matcher, NamedEntity, Problem, Responses, Sentences, Vocabulary};
 
 /// Compiled sentences with their replies.
 pub struct Language {
@@ -17,14 +19,45 @@ pub struct Language {
     pub matcher: Matcher,
     /// What is said.
     pub responses: Responses,
+    /// A few sentences for each intent.
+    pub examples: Vec<Examples>,
+    sentences: Arc<Sentences>,
+    names: Vocabulary,
+    /// Made when somebody first types.
+    completions: OnceLock<Completions>,
 }
 
 impl Language {
     /// Compiles the sentences for these entities. What cannot be used is reported, and the rest works.
-    pub fn compile(sentences: &Sentences, entities: &Entities) -> (Self, Vec<Problem>) {
-        let (matcher, problems) = Matcher::compile(sentences, &vocabulary(entities.iter().map(AsRef::as_ref)));
-        let language = Self { code: sentences.language.clone(), matcher, responses: sentences.responses.clone() };
+    pub fn compile(sentences: Arc<Sentences>, entities: &Entities) -> (Self, Vec<Problem>) {
+        let names = vocabulary(entities.iter().map(AsRef::as_ref));
+        let (matcher, problems) = Matcher::compile(&sentences, &names);
+        let language = Self {
+            code: sentences.language.clone(),
+            examples: examples(&sentences, &names, &matcher),
+            responses: sentences.responses.clone(),
+            matcher,
+            sentences,
+            names,
+            completions: OnceLock::new(),
+        };
         (language, problems)
+    }
+
+    /// The sentences that it was made from.
+    pub fn sentences(&self) -> &Arc<Sentences> {
+        &self.sentences
+    }
+
+    /// The names that sentences may use.
+    pub fn names(&self) -> &Vocabulary {
+        &self.names
+    }
+
+    /// How a sentence that was begun can go on. The first call compiles what that takes, some tenths of a second on a
+    /// small machine: call it where blocking holds nobody up.
+    pub fn completions(&self, text: &str, limit: usize) -> Vec<Completion> {
+        self.completions.get_or_init(|| Completions::compile(&self.sentences, &self.names)).after(text, limit)
     }
 
     /// How numbers, times and lists of names are said in it.

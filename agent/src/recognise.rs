@@ -111,6 +111,41 @@ pub struct RecogniserConfig {
     pub espeak: Option<PathBuf>,
     /// How a model is tried before it is loaded.
     pub probe: ProbeCommand,
+    /// What sentences mean, so that a recogniser can doubt between two that mean different things; none to hear words only.
+    pub meaning: Option<Meaning>,
+}
+
+/// What a sentence means, the same for sentences that mean the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    /// What is to be done.
+    pub intent: String,
+    /// With what: the things and values; empty where there are none.
+    pub about: String,
+}
+
+/// Tells what sentences mean; nothing for one that means nothing.
+#[derive(Clone)]
+pub struct Meaning(Arc<MeaningOf>);
+
+type MeaningOf = dyn Fn(&str) -> Option<Meant> + Send + Sync;
+
+impl Meaning {
+    /// What this function says.
+    pub fn new(of: impl Fn(&str) -> Option<Meant> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(of))
+    }
+
+    /// What a sentence means.
+    pub fn of(&self, sentence: &str) -> Option<Meant> {
+        (self.0)(sentence)
+    }
+}
+
+impl std::fmt::Debug for Meaning {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Meaning")
+    }
 }
 
 /// Where the package `pocketsphinx-en-us` puts its model.

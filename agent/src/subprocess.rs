@@ -69,6 +69,9 @@ pub(crate) enum RunError {
     },
 }
 
+/// A sound server that is never there.
+const NO_SOUND_SERVER: &str = "unix:/nonexistent";
+
 /// Runs a program in its own process group with `input` on its standard input, until it ends or a limit is reached.
 pub(crate) fn run(
     program: &OsStr,
@@ -80,6 +83,8 @@ pub(crate) fn run(
     let failed = |source: io::Error| RunError::Start { program: name.clone(), source };
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    // What they give is bytes. Still espeak-ng looks for a sound server, and leaves folders behind where it finds none.
+    command.env("PULSE_SERVER", NO_SOUND_SERVER);
     let mut child = command.spawn().map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => RunError::Missing(name.clone()),
         _ => RunError::Start { program: name.clone(), source: error },

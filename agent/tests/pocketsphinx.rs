@@ -6,15 +6,18 @@
     reason = "a panic is how a test fails, and it prints its figures"
 )]
 
+#[path = "shared/home.rs"]
+mod home;
 #[path = "shared/opened.rs"]
 mod opened;
 #[path = "shared/recordings.rs"]
 mod recordings;
 
 use victus_agent::recognise::grammar::{Expansion, GrammarRule, Origin, POLITENESS, SpeechGrammar};
-use victus_agent::recognise::{MAX_SAMPLES, RecogniseError, Recogniser};
+use victus_agent::recognise::{MAX_SAMPLES, Meaning, Meant, RecogniseError, Recogniser, Transcript};
 use victus_agent::speech::Synthesiser as _;
 use victus_agent::speech::espeak::Espeak;
+use victus_hw::audio::file::read_wav;
 
 #[test]
 fn a_trial_of_a_model_runs_in_a_child() {
@@ -22,11 +25,15 @@ fn a_trial_of_a_model_runs_in_a_child() {
 }
 
 fn hear(recogniser: &mut dyn Recogniser, samples: &[i16]) -> String {
+    transcript(recogniser, samples).text
+}
+
+fn transcript(recogniser: &mut dyn Recogniser, samples: &[i16]) -> Transcript {
     recogniser.start().unwrap();
     for block in samples.chunks(320) {
         recogniser.feed(block).unwrap();
     }
-    recogniser.finish().unwrap().text
+    recogniser.finish().unwrap()
 }
 
 #[test]
@@ -158,6 +165,80 @@ fn wrong_order_and_too_long_are_errors_and_it_stays_usable() {
     assert!(partials.iter().any(|text| text.starts_with("turn on") && text.len() < 26), "{partials:?}");
 }
 
+/// From this confidence on the appliance acts.
+const SURE: f32 = 0.6;
+
+/// How many commands and how many pieces of other speech are heard. The benchmark hears all of them.
+const COMMANDS: usize = 24;
+const OTHERS: usize = 10;
+
+#[test]
+fn it_is_sure_of_requests_and_not_of_other_speech() {
+    let Some(shared) = recordings::folder() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let home = std::sync::Arc::new(home::home());
+    let meant = std::sync::Arc::clone(&home);
+    let mut config = opened::config(folder.path());
+    config.meaning = Some(Meaning::new(move |text| meant.matcher.meaning(text)));
+    let mut opened = opened::open_now(&config, &home.grammar).unwrap();
+    let (mut acted, mut wrongly) = (0, 0);
+    for command in recordings::read(&shared, "commands-tts").iter().step_by(3).take(COMMANDS) {
+        let heard = transcript(opened.recogniser.as_mut(), &command.samples);
+        if heard.confidence.unwrap_or(0.0) >= SURE {
+            acted += 1;
+            wrongly += usize::from(home.matcher.meaning(&heard.text) != home.matcher.meaning(&command.words.join(" ")));
+        }
+    }
+    let mut fooled = 0;
+    let others = std::fs::read_dir(shared.join("audio/barista")).unwrap().map(|entry| entry.unwrap().path());
+    let mut others: Vec<_> = others.filter(|path| path.extension().is_some_and(|it| it == "wav")).collect();
+    others.sort();
+    for file in others.into_iter().take(OTHERS) {
+        let samples = read_wav(&file).unwrap();
+        let heard = transcript(opened.recogniser.as_mut(), &samples[..samples.len().min(6 * 16_000)]);
+        fooled += usize::from(heard.confidence.unwrap_or(0.0) >= SURE);
+    }
+    println!(
+        "of {COMMANDS} commands {acted} acted on, {wrongly} wrongly; of {OTHERS} other requests {fooled} acted on"
+    );
+    assert!(acted >= COMMANDS / 2 && wrongly <= 1 && fooled <= 1, "{acted}, {wrongly}, {fooled}");
+}
+
+#[test]
+fn between_on_and_off_it_is_in_doubt() {
+    // A voice of formants is so unlike people's that the recogniser rather asks, whatever it says.
+    let Some((on, off)) = recorded_voice("switch on the pump now").zip(recorded_voice("switch off the pump now"))
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let grammar =
+        small_grammar(&["switch on the pump now", "switch off the pump now", "please switch on the pump now"]);
+    let mut config = opened::config(folder.path());
+    let meant = |text: &str| Meant { intent: text.trim_start_matches("please ").to_owned(), about: "pump".to_owned() };
+    config.meaning = Some(Meaning::new(move |text| Some(meant(text))));
+    let mut opened = opened::open_now(&config, &grammar).unwrap();
+    let clear = transcript(opened.recogniser.as_mut(), &on);
+    assert_eq!(clear.text, "switch on the pump now");
+    assert!(clear.confidence.unwrap() >= SURE, "{clear:?}");
+    // Both said at once, from nearly only the one to nearly only the other: in between is a doubt.
+    let mixed = |share: f32| -> Vec<i16> {
+        let sample = |(on, off): (&i16, &i16)| (f32::from(*on) * share + f32::from(*off) * (1.0 - share)) as i16;
+        on.iter().zip(&off).map(sample).collect()
+    };
+    let weighed = |share: u8| (share, transcript(opened.recogniser.as_mut(), &mixed(f32::from(share) / 10.0)));
+    let all: Vec<(u8, Transcript)> = (1..10).map(weighed).collect();
+    let sureness = |heard: &Transcript| heard.confidence.unwrap();
+    let (share, doubtful) = all.iter().min_by(|one, other| sureness(&one.1).total_cmp(&sureness(&other.1))).unwrap();
+    println!("clear {clear:?}, doubtful at {share} of 10 {doubtful:?}");
+    assert!((0.3..SURE).contains(&sureness(doubtful)), "a question and not silence: {doubtful:?}");
+    // Without meanings only the sounds are weighed.
+    config.meaning = None;
+    let mut opened = opened::open_now(&config, &grammar).unwrap();
+    let unweighed = transcript(opened.recogniser.as_mut(), &mixed(f32::from(*share) / 10.0));
+    assert!(unweighed.confidence > doubtful.confidence, "{unweighed:?}");
+}
+
 /// Steady noise.
 fn noise(length: usize, amplitude: i16) -> Vec<i16> {
     let mut state = 1_u32;
@@ -166,6 +247,21 @@ fn noise(length: usize, amplitude: i16) -> Vec<i16> {
         (state >> 17) as i16 % (2 * amplitude + 1) - amplitude
     };
     (0..length).map(|_| next()).collect()
+}
+
+/// A text in a voice that was put together from recordings of a person; nothing, and a skip, where it is not installed.
+fn recorded_voice(text: &str) -> Option<Vec<i16>> {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("said.wav");
+    let command = std::process::Command::new("flite").args(["-voice", "slt", "-t", text, "-o"]).arg(&file).status();
+    match command {
+        Ok(status) if status.success() => Some(read_wav(&file).unwrap()),
+        Ok(status) => panic!("flite: {status}"),
+        Err(_not_installed) => {
+            recordings::skip("flite is not installed");
+            None
+        }
+    }
 }
 
 /// A voice for tests, at 16 kHz.

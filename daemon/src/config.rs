@@ -151,7 +151,7 @@ fn read_tree(tree: &Tree, sources: &Sources, report: &Report) -> (Config, BTreeS
     let root = Reader::new(report, String::new(), Origin::built_in(), Some(&tree.root));
     let mut unread = BTreeSet::new();
     let config = Config {
-        device: sections::device(root.section("device"), &sources.machine_id),
+        device: sections::device(root.section("device"), sources),
         voice: sections::voice(root.section("voice")),
         web: sections::web(root.section("web")),
         gpio: sections::gpio(root.section("gpio")),

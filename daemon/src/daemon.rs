@@ -1,6 +1,6 @@
 //! The daemon from start to stop.
 //!
-//! Owns the process: the log, the order of a start, the signals, the word to systemd, and the exit status (0 stopped in
+//! Owns the process: the log, the order of a start, the signals (SIGHUP reads the sentences again), the word to systemd, and the exit status (0 stopped in
 //! good order, 1 it failed, 2 the configuration is wrong).
 
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use victus_hw::audio::pace::Pace;
 use victus_hw::clock::{Clock, SystemClock};
 
@@ -135,6 +135,7 @@ async fn live(
     // Before anything starts, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
     let notifier = Notifier::new(std::env::var_os("NOTIFY_SOCKET").as_deref()).map_err(|error| error.to_string())?;
     let running = wiring::start(config, settings).await.map_err(|error| error.to_string())?;
     announce(&running, &notifier);
@@ -148,6 +149,7 @@ async fn live(
     let reason = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
+        () = reload_on(&mut hangup, &running, &notifier) => "no reload can be asked for any more",
         () = systemd::watch(&notifier, watchdog, &progress, &stop) => "the loops were stopped",
     };
     log::info!("stopping: {reason}");
@@ -158,6 +160,21 @@ async fn live(
         return Err(format!("not everything ended within {} ms", wiring::STOP_DEADLINE.as_millis()));
     }
     Ok(())
+}
+
+/// Reads the sentences again at each SIGHUP; several that come during one reading are one. Never ends.
+async fn reload_on(hangup: &mut Signal, running: &Running, notifier: &Notifier) {
+    let told = |sent: Result<(), systemd::NotifyError>| {
+        if let Err(error) = sent {
+            log::warn!("systemd was not told of the reload: {error}");
+        }
+    };
+    while hangup.recv().await.is_some() {
+        told(notifier.reloading());
+        Arc::clone(&running.reload).sentences().await;
+        told(notifier.ready("ready"));
+    }
+    std::future::pending().await
 }
 
 /// Logs every address, and says ready.

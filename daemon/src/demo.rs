@@ -41,6 +41,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How often something that is waited for is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
+/// How often the folder is tried to be removed at the end: for ten seconds.
+const REMOVALS: u32 = 500;
+
 /// How long events may take to arrive at the broker before the demo goes on without having seen them.
 const BROKER_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -61,7 +64,20 @@ pub async fn run(spoken: u8) -> Result<(), Failure> {
     };
     demo.running.stop("the demo ended").await;
     demo.follower.end().await;
+    remove(demo.folder).await;
     typed
+}
+
+/// Removes the demo's folder, also where a recogniser that was still being opened writes into it a moment longer.
+async fn remove(folder: TempDir) {
+    let folder = folder.keep();
+    for _ in 0..REMOVALS {
+        if std::fs::remove_dir_all(&folder).is_ok() || !folder.exists() {
+            return;
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    log::warn!("{} could not be removed", folder.display());
 }
 
 fn failed(error: impl std::fmt::Display) -> Failure {
@@ -118,7 +134,8 @@ impl Demo {
         std::fs::create_dir_all(&folder).map_err(failed)?;
         for request in speakers::REQUESTS.iter().take(usize::from(spoken)) {
             let Some(samples) = speakers::record(request, &folder).await.map_err(failed)? else {
-                self.screen.note(&format!("({} is not installed: apt install {})", request.voice, request.package));
+                let program = speakers::PROGRAM;
+                self.screen.note(&format!("({program} is not installed: apt install {program})"));
                 continue;
             };
             let before = self.appliance().store.journal().last();

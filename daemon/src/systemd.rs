@@ -73,6 +73,14 @@ impl Notifier {
         self.send(&format!("READY=1\nSTATUS={}", one_line(status)))
     }
 
+    /// The appliance reads its sentences again; `ready` ends that.
+    ///
+    /// # Errors
+    /// The datagram could not be sent.
+    pub fn reloading(&self) -> Result<(), NotifyError> {
+        self.send("RELOADING=1\nSTATUS=reading the sentences again")
+    }
+
     /// One line for `systemctl status`.
     ///
     /// # Errors
@@ -184,6 +192,8 @@ mod tests {
         assert!(notifier.is_connected());
         notifier.ready("panel at http://127.0.0.1:8480").unwrap();
         assert_eq!(receive(&socket).await, "READY=1\nSTATUS=panel at http://127.0.0.1:8480");
+        notifier.reloading().unwrap();
+        assert_eq!(receive(&socket).await, "RELOADING=1\nSTATUS=reading the sentences again");
         notifier.status("two\nlines\nREADY=0").unwrap();
         assert_eq!(receive(&socket).await, "STATUS=two lines READY=0");
         notifier.status(&"ä".repeat(400)).unwrap();

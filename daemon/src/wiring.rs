@@ -6,8 +6,10 @@
 
 mod announce;
 pub mod devices;
+pub mod hearing;
 mod holder;
 mod loops;
+pub mod reload;
 mod sound;
 pub mod voice;
 mod voice_loop;
@@ -22,7 +24,6 @@ use rand::rngs::StdRng;
 use victus_agent::appliance::{Appliance, AssembleError, Identity, Parts};
 use victus_agent::event::{BootId, EventKind};
 use victus_agent::health::Health;
-use victus_agent::intents::Sentences;
 use victus_agent::store::{Store, StoreError, StoreOptions};
 use victus_hw::clock::{Clock, Monotonic};
 use victus_hw::serial::Instrument;
@@ -32,8 +33,11 @@ use victus_web::{Limits, Microphone, Web};
 use crate::config::Config;
 use crate::supervisor::Supervisor;
 use devices::DeviceError;
+use hearing::NextRecogniser;
 use holder::Holder;
+use reload::{Ears, Reload};
 
+pub use reload::load_sentences;
 pub use sound::Sound;
 pub use voice_loop::EventListener;
 
@@ -42,9 +46,6 @@ pub const STOP_DEADLINE: Duration = Duration::from_millis(1800);
 
 /// How much of [`STOP_DEADLINE`] the loops get, goodbyes over MQTT included.
 const LOOPS_END_WITHIN: Duration = Duration::from_millis(1200);
-
-/// Where users put sentences of their own.
-pub const USER_SENTENCES: &str = "/etc/victus/sentences";
 
 /// Where the holder of the lines listens.
 pub const HOLDER_SOCKET: &str = "/run/victus/safe.sock";
@@ -117,6 +118,8 @@ pub struct Running {
     pub instruments: Instruments,
     /// Its loops.
     pub supervisor: Supervisor,
+    /// What reads its sentences again.
+    pub reload: Arc<Reload>,
     /// The tie to the holder of the lines, which takes them when this process ends.
     _holder: Option<Holder>,
 }
@@ -133,13 +136,13 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
     let simulated = settings.simulate.then(|| simulated_lines(&settings.state));
     let points = Arc::new(devices::points(&config, simulated.as_deref(), Arc::clone(&settings.clock))?);
     let health = Arc::new(Health::new(Arc::clone(&settings.clock)));
-    let sentences = load_sentences(&config);
-    let (appliance, problems) = Appliance::assemble(Parts {
+    let (sentences, mut problems) = load_sentences(&config);
+    let (appliance, more) = Appliance::assemble(Parts {
         identity: identity(&config, settings.simulate),
         store: store.clone(),
         entities: devices::entities(&config),
         points,
-        sentences: sentences.clone(),
+        sentences: Arc::new(sentences),
         time_zone: config.device.timezone.clone(),
         health: Arc::clone(&health),
         clock: Arc::clone(&settings.clock),
@@ -147,6 +150,7 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
         boot,
         tools: Vec::new(),
     })?;
+    problems.extend(more);
     for problem in problems {
         log::warn!("{problem}");
     }
@@ -156,8 +160,20 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
         log::warn!(turns = settled; "the last stop cut requests off; they are recorded as interrupted and not run again");
     }
     let began = settings.began;
+    let next = NextRecogniser::default();
+    let ears = config.voice.enabled.then(|| Ears {
+        models: settings.models.clone(),
+        work: settings.state.join(voice_loop::WORK),
+        next: next.clone(),
+    });
+    let reload = Reload {
+        config: Arc::clone(&config),
+        appliance: Arc::clone(&appliance),
+        clock: Arc::clone(&settings.clock),
+        ears,
+    };
     let loops::Spawned { web, microphone, instruments, mut supervisor } =
-        loops::spawn(&config, settings, &appliance, sentences).await?;
+        loops::spawn(&config, settings, &appliance, next).await?;
     if let Some(holder) = &holder {
         holder.clone().spawn(&mut supervisor);
     }
@@ -168,7 +184,8 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
         ready_ms: u64::try_from(ready.as_millis()).unwrap_or(u64::MAX),
     };
     appliance.store.journal().append(None, started).await;
-    Ok(Running { appliance, web, microphone, instruments, supervisor, _holder: holder })
+    let reload = Arc::new(reload);
+    Ok(Running { appliance, web, microphone, instruments, supervisor, reload, _holder: holder })
 }
 
 impl Running {
@@ -196,17 +213,6 @@ impl Running {
 /// Where a simulated appliance keeps its lines.
 pub fn simulated_lines(state: &Path) -> PathBuf {
     state.join("simulation").join("gpio")
-}
-
-/// The sentences of the configuration's language with those of the users. What is wrong in them is logged.
-pub fn load_sentences(config: &Config) -> Sentences {
-    let users = Path::new(USER_SENTENCES).join(&config.device.language);
-    let users = users.is_dir().then_some(users);
-    let (sentences, problems) = Sentences::for_language(&config.device.language, users.as_deref());
-    for problem in problems {
-        log::warn!("{problem}");
-    }
-    sentences
 }
 
 fn make_state(folder: &Path) -> Result<(), StartError> {

@@ -8,4 +8,5 @@ mod holder;
 mod packs;
 mod panel;
 mod recordings;
+mod sentences;
 mod shutdown;

@@ -146,3 +146,62 @@ async fn panel_says_that_the_connection_is_lost_and_resumes() {
     let others: Vec<_> = browser.complaints().into_iter().filter(|it| !it.text.contains("ERR_CONNECTION")).collect();
     assert_no_complaints(&others);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn panel_tells_what_can_be_said_and_goes_on_with_what_is_typed() {
+    let Some((daemon, browser)) = opened().await else { return };
+    let text = || browser.value("document.querySelector('#ask-text').value");
+    // Examples, with the names there are; one is put into the box and not sent.
+    browser.click("#say summary").await;
+    browser.shows("#say-list button", "open the Main valve").await;
+    let examples = browser.texts("#say-list button").await;
+    assert!(examples.contains(&"turn on the Extraction fan".to_owned()), "{examples:?}");
+    assert!(!examples.iter().any(|example| example.contains("lock")), "there is no lock: {examples:?}");
+    browser.click("#say-list li[data-intent=HassStartTimer] button").await;
+    assert_eq!(text().await, json!("set a timer for 10 minutes"));
+    browser.press("Enter").await;
+    browser.shows(".turn .reply", "Timer set for ten minutes").await;
+
+    // What is typed is completed; keys choose, and a whole sentence waits to be sent.
+    browser.click("#ask-text").await;
+    browser.insert("turn on the ext").await;
+    browser.shows("#ask-options li", "turn on the Extraction fan").await;
+    assert_eq!(browser.value("document.activeElement.getAttribute('aria-expanded')").await, json!("true"));
+    browser.press("ArrowDown").await;
+    browser.shows("#ask-options li[aria-selected=true]", "turn on the Extraction fan").await;
+    assert_eq!(
+        browser
+            .value("document.getElementById(document.activeElement.getAttribute('aria-activedescendant')).textContent")
+            .await,
+        json!("turn on the Extraction fan")
+    );
+    browser.press("Enter").await;
+    assert_eq!(text().await, json!("turn on the Extraction fan"));
+    browser.hides("#ask-options").await;
+    assert_eq!(daemon.line("GPIO17"), "low", "nothing is sent before it is sent");
+    browser.press("Enter").await;
+    browser.shows(&format!("{FAN}.on .state"), "On").await;
+
+    // A part is gone on with, by a click too, and Escape closes the list and keeps the text.
+    browser.click("#ask-text").await;
+    browser.insert("close the m").await;
+    browser.shows("#ask-options li", "close the Main valve").await;
+    browser.click("#ask-options li").await;
+    assert_eq!(text().await, json!("close the Main valve"));
+    browser.press("Escape").await;
+    browser.hides("#ask-options").await;
+    assert_eq!(text().await, json!("close the Main valve"));
+
+    // New sentences are told at once.
+    daemon.write(
+        "sentences/en/own.yaml",
+        "language: en\nintents:\n  HassToggle:\n    data:\n      - sentences: ['jiggle {name}']\n        requires_context: {domain: fan}\n        example: 'jiggle {name}'\n",
+    );
+    browser.click("#say summary").await;
+    daemon.reload();
+    browser.shows("#say-list button", "jiggle Extraction fan").await;
+    browser.shows("#events .said", "The sentences were read again").await;
+    assert_not_reloaded(&browser).await;
+    assert_no_complaints(&browser.complaints());
+    assert_only_asks(&browser, daemon.panel());
+}

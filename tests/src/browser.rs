@@ -174,9 +174,33 @@ impl Browser {
     /// Clicks into a box, types `text` and presses return.
     pub async fn type_into(&self, selector: &str, text: &str) {
         self.click(selector).await;
+        self.insert(text).await;
+        self.press("Enter").await;
+    }
+
+    /// Types `text` where the focus is.
+    pub async fn insert(&self, text: &str) {
         self.command("Input.insertText", json!({"text": text})).await;
+    }
+
+    /// Presses a key: `Enter`, `ArrowDown`, `ArrowUp`, `Tab` or `Escape`.
+    ///
+    /// # Panics
+    /// It is another key.
+    pub async fn press(&self, key: &str) {
+        let code = match key {
+            "Enter" => 13,
+            "ArrowDown" => 40,
+            "ArrowUp" => 38,
+            "Tab" => 9,
+            "Escape" => 27,
+            _ => panic!("the key {key} is not known here"),
+        };
         for kind in ["keyDown", "keyUp"] {
-            let event = json!({"type": kind, "key": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"});
+            let mut event = json!({"type": kind, "key": key, "windowsVirtualKeyCode": code});
+            if key == "Enter" {
+                event["text"] = json!("\r");
+            }
             self.command("Input.dispatchKeyEvent", event).await;
         }
     }

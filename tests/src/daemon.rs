@@ -46,6 +46,13 @@ impl Daemon {
     }
 
     async fn start_at(panel: Option<SocketAddr>, more: &str) -> Self {
+        let mut daemon = Self::prepared(panel, more);
+        daemon.resume().await;
+        daemon
+    }
+
+    /// A daemon with its configuration that is not started yet.
+    pub fn prepared(panel: Option<SocketAddr>, more: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let listen = panel.map(|address| format!("\"{address}\"")).unwrap_or_default();
         let config = format!(
@@ -53,9 +60,22 @@ impl Daemon {
              {ENTITIES}"
         );
         std::fs::write(folder.path().join("victus.toml"), config).expect("the configuration can be written");
-        let mut daemon = Self { folder, panel, child: None };
-        daemon.resume().await;
-        daemon
+        Self { folder, panel, child: None }
+    }
+
+    /// Writes a file beside its configuration.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.folder.path().join(path);
+        let folder = path.parent().expect("a folder");
+        std::fs::create_dir_all(folder).expect("the folder can be made");
+        std::fs::write(path, text).expect("the file can be written");
+    }
+
+    /// Asks it to read its sentences again (SIGHUP).
+    pub fn reload(&self) {
+        let child = self.child.as_ref().expect("the daemon runs");
+        let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");
+        kill_process(id, Signal::HUP).expect("the daemon can be signalled");
     }
 
     /// Starts it again on the same state and waits until it is ready.

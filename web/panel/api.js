@@ -34,6 +34,9 @@ export const entities = () => call("GET", "/api/v1/entities");
 export const turns = (limit) => call("GET", `/api/v1/turns?limit=${limit}`);
 export const turn = (id) => call("GET", `/api/v1/turns/${encodeURIComponent(id)}`);
 export const events = (limit) => call("GET", `/api/v1/events?limit=${limit}`);
+export const sentences = () => call("GET", "/api/v1/sentences");
+export const completions = (text, limit) =>
+  call("GET", `/api/v1/completions?limit=${limit}&text=${encodeURIComponent(text)}`);
 export const ask = (text, conversation) => call("POST", "/api/v1/ask", { text, conversation });
 export const tool = (name, args) => call("POST", `/api/v1/tools/${encodeURIComponent(name)}`, args);
 export const listen = () => call("POST", "/api/v1/listen");

@@ -5,6 +5,7 @@ import { byId, element, setText } from "./elements.js";
 import { Entities } from "./entities.js";
 import { Journal } from "./journal.js";
 import { follow } from "./live.js";
+import { Completing, Examples } from "./say.js";
 import { loopName, loopState } from "./sentences.js";
 import { Talk } from "./talk.js";
 import { ApplianceClock, clockTime } from "./time.js";
@@ -24,6 +25,7 @@ const clock = new ApplianceClock();
 const entities = new Entities(clock);
 const talk = new Talk(clock);
 const journal = new Journal(clock, entities);
+const examples = new Examples(new Completing());
 
 // For each fetch of everything that is under way, the events that came meanwhile: what it brings may be older than they are.
 const meanwhile = new Set();
@@ -71,10 +73,10 @@ async function refreshAll() {
   const since = [];
   meanwhile.add(since);
   try {
-    const [status, things, turns] = await Promise.all([api.status(), api.entities(), api.turns(TURNS)]);
+    const [status, things, turns] =
+      await Promise.all([api.status(), api.entities(), api.turns(TURNS), examples.refresh()]);
     showStatus(status);
     entities.show(things.entities);
-    suggest(things.entities);
     talk.show(turns.turns);
   } finally {
     meanwhile.delete(since);
@@ -83,13 +85,6 @@ async function refreshAll() {
     if (event.kind === "entity_changed" && !entities.isOlder(event)) entities.changed(event);
     if (event.kind.startsWith("turn_")) talk.heard(event);
   }
-}
-
-/** Gives an example that works on this appliance. */
-function suggest(things) {
-  const can = things.filter((thing) => thing.writable && !thing.numeric && ["switch", "light", "fan"].includes(thing.kind));
-  const example = can.sort((a, b) => a.name.length - b.name.length)[0];
-  if (example) byId("ask-text").placeholder = `Turn on the ${example.name.toLowerCase()}`;
 }
 
 async function showJournal() {
@@ -108,6 +103,8 @@ function onEvent(event) {
   for (const since of meanwhile) since.push(event);
   if (event.kind === "entity_changed") entities.changed(event);
   if (HEALTH_KINDS.has(event.kind)) refreshStatus();
+  // Should it fail, the examples of before are shown until the panel connects again.
+  if (event.kind === "sentences_loaded") examples.refresh().catch(() => {});
   talk.heard(event);
   journal.add(event);
 }

@@ -10,8 +10,8 @@ export const GROUPS = [
   ["Voice", ["voice"]],
   ["Timers", ["timer_started", "timer_finished", "timer_changed"]],
   ["Connections", ["link_changed", "command_handled", "message_rejected"]],
-  ["Health", ["appliance_started", "appliance_stopping", "loop_changed", "loop_crashed", "store_set_aside", "store_damaged",
-    "gap"]],
+  ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "loop_changed", "loop_crashed", "store_set_aside",
+    "store_damaged", "gap"]],
 ];
 
 const OUTCOMES = {
@@ -98,6 +98,7 @@ function entitySentence(data, name, entity) {
 const SENTENCES = {
   appliance_started: (data) => `Victus ${data.version} is up, ready after ${took(data.ready_ms)}`,
   appliance_stopping: (data) => `Victus is going down: ${data.reason}`,
+  sentences_loaded: (data) => `The sentences were read again: ${counted(data.templates, "template")}, ${counted(data.faults, "fault")}`,
   loop_changed: (data) => `${loopName(data.name)}: ${data.why ?? loopState(data.state)}`,
   loop_crashed: (data) => `${loopName(data.name)}: crashed and is started again, ${counted(data.restarts, "time")} so far: ${data.reason}`,
   voice: (data) => (STAGES[data.stage] ?? data.stage) + (data.text ? `: ${quoted(data.text)}` : ""),
@@ -131,6 +132,7 @@ export function mark(event) {
   const data = event.data ?? {};
   switch (event.kind) {
     case "loop_crashed": case "store_set_aside": case "store_damaged": case "gap": return "bad";
+    case "sentences_loaded": return data.faults ? "warn" : "good";
     case "loop_changed": return { up: "good", degraded: "warn" }[data.state] ?? "bad";
     case "link_changed": return data.up ? "good" : "warn";
     case "message_rejected": return "warn";

@@ -27,17 +27,22 @@ use warp::http::StatusCode;
 use crate::Microphone;
 use crate::error::ApiError;
 use crate::guard::Visit;
-use query::{EventsQuery, TurnsQuery};
-use view::{CallView, EntitiesView, EventsView, StatusView, ToolsView, TurnsView};
+use query::{CompletionsQuery, EventsQuery, TurnsQuery};
+use view::{CallView, CompletionsView, EntitiesView, EventsView, SentencesView, StatusView, ToolsView, TurnsView};
 
 /// The longest name of a conversation, in characters.
 const MAX_CONVERSATION_CHARACTERS: usize = 64;
+
+/// How many requests are completed at once. The first one waits for what it takes to be compiled.
+const MAX_COMPLETING: usize = 8;
 
 /// The appliance as the API sees it.
 pub(crate) struct Api {
     appliance: Arc<Appliance>,
     microphone: Option<Arc<dyn Microphone>>,
     actions: Arc<Semaphore>,
+    /// The places for completions.
+    completing: Arc<Semaphore>,
 }
 
 /// The body of `POST /api/v1/ask`.
@@ -51,7 +56,8 @@ pub(crate) struct Ask {
 
 impl Api {
     pub(crate) fn new(appliance: Arc<Appliance>, microphone: Option<Arc<dyn Microphone>>, actions: usize) -> Self {
-        Self { appliance, microphone, actions: Arc::new(Semaphore::new(actions)) }
+        let completing = Arc::new(Semaphore::new(MAX_COMPLETING));
+        Self { appliance, microphone, actions: Arc::new(Semaphore::new(actions)), completing }
     }
 
     /// The store, for the live journal.
@@ -112,6 +118,30 @@ impl Api {
         events.sort_by_key(|event| event.position);
         let shown = events.last().map_or(after.unwrap_or(last), |event| event.position);
         Ok(EventsView { more: shown < last, last: shown.to_string(), events })
+    }
+
+    /// A few sentences for each intent, in the language and with the names of this appliance.
+    pub(crate) fn sentences(&self) -> SentencesView {
+        let language = self.appliance.orchestrator.language();
+        SentencesView { language: language.code.clone(), intents: language.examples.clone() }
+    }
+
+    /// How a request that was begun can go on.
+    pub(crate) async fn completions(&self, query: CompletionsQuery) -> Result<CompletionsView, ApiError> {
+        let CompletionsQuery { text, limit } = query;
+        let Ok(place) = self.completing.clone().try_acquire_owned() else {
+            return Err(ApiError::busy("too much is typed at once: try again in a second"));
+        };
+        let language = self.appliance.orchestrator.language();
+        let work = move || {
+            let completions = language.completions(&text, limit);
+            drop(place);
+            completions
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(completions) => Ok(CompletionsView { completions }),
+            Err(error) => Err(ApiError::internal(format!("the request could not be completed: {error}"))),
+        }
     }
 
     pub(crate) async fn ask(&self, visit: Visit, ask: Ask) -> Result<Turn, ApiError> {

@@ -18,7 +18,7 @@ use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::{Reply, Response};
 use warp::ws::Ws;
 
-use crate::api::query::{self, EventsQuery, Pairs, TurnsQuery};
+use crate::api::query::{self, CompletionsQuery, EventsQuery, Pairs, TurnsQuery};
 use crate::api::{Api, Ask};
 use crate::error::{self, ApiError};
 use crate::guard::Visit;
@@ -120,6 +120,11 @@ where
         ["api", "v1", "events"] => {
             call.takes(READ)?;
             api.events(EventsQuery::parse(&call.query)?).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "sentences"] => call.read().map(|()| ok(&api.sentences())),
+        ["api", "v1", "completions"] => {
+            call.takes(READ)?;
+            api.completions(CompletionsQuery::parse(&call.query)?).await.map(|view| ok(&view))
         }
         ["api", "v1", "tools"] => call.read().map(|()| ok(&api.tools())),
         ["api", "v1", "tools", name] => {

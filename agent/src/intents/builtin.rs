@@ -31,6 +31,14 @@ const BUILT_IN: &[(&str, Files)] = &[
     ("nl", language!("nl")),
 ];
 
+/// The language whose replies stand in where a language of users has none.
+pub(super) const FALLBACK: &str = "en";
+
+/// Whether sentences for a language come with the appliance. A region's (`de-CH`) are those of the language.
+pub fn is_built_in(language: &str) -> bool {
+    !sources(language).is_empty()
+}
+
 /// The codes of the languages whose sentences come with the appliance.
 pub fn languages() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(language, _)| *language)

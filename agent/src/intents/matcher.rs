@@ -28,6 +28,7 @@ mod walk;
 use super::numerals::Numerals;
 use super::sentences::{Problem, Sentences};
 use super::{Origin, SlotValue};
+use crate::recognise::Meant;
 use automaton::Automaton;
 use graph::Compiled;
 use normalise::Normal;
@@ -248,6 +249,26 @@ impl Matcher {
         let mut matches = rank::best(&self.compiled, outcomes, normal, context);
         matches.best.iter_mut().chain(&mut matches.rivals).for_each(|reading| reading.confidence *= confidence);
         matches
+    }
+
+    /// What a sentence means, the same for sentences that would do the same; nothing where it means nothing. A name that
+    /// stands for an entity is not in it: the entity is.
+    pub fn meaning(&self, text: &str) -> Option<Meant> {
+        let matches = self.matches(text);
+        let mut meanings: Vec<(&str, String)> = matches
+            .all()
+            .map(|reading| {
+                let named = |slot: &str| slot == "name" && !reading.entities.is_empty();
+                let slots = reading.slots.iter().filter(|(slot, _)| !named(slot));
+                let slots = slots.map(|(slot, value)| format!("{slot}={value}"));
+                let about: Vec<String> = reading.entities.iter().cloned().chain(slots).collect();
+                (reading.intent.as_str(), about.join(" "))
+            })
+            .collect();
+        meanings.sort();
+        let (intents, about): (Vec<&str>, Vec<String>) = meanings.into_iter().unzip();
+        let joined = || Meant { intent: intents.join("\n"), about: about.join("\n").trim().to_owned() };
+        (!intents.is_empty()).then(joined)
     }
 
     /// The ids of the entities that a text names, by the longest name in it: what "the cooling fan, please" answers when

@@ -17,6 +17,7 @@
 //!         expansion_rules: {rule: "..."}            # for these sentences only
 //!         lists: {list: {...}}                      # for these sentences only
 //!         response: lights_area                     # key of the reply, `default` where absent
+//!         example: "turn on the {name}"             # what people are told that they can say; Victus' own
 //!         metadata: {key: value}                   # `one: true`: one entity is meant; where several fit, ask which
 //! lists:
 //!   color: {values: ["red", {in: "(max|maximum)", out: 100, context: {...}, metadata: {...}}]}
@@ -111,6 +112,7 @@ pub(crate) struct Block {
     pub(crate) rules: BTreeMap<String, Rule>,
     pub(crate) lists: BTreeMap<String, List>,
     pub(crate) response: Option<String>,
+    pub(crate) example: Option<Template>,
     pub(crate) metadata: BTreeMap<String, serde_json::Value>,
 }
 
@@ -212,7 +214,10 @@ impl From<NumberRange> for NumberList {
 impl Sentences {
     /// Reads sentence files; a later one adds to the ones before and replaces their rules of the same name.
     pub fn load(sources: &[Source]) -> (Sentences, Vec<Problem>) {
-        let mut sentences = Sentences::default();
+        Sentences::load_onto(Sentences::default(), sources)
+    }
+
+    fn load_onto(mut sentences: Sentences, sources: &[Source]) -> (Sentences, Vec<Problem>) {
         let mut problems = Vec::new();
         for source in sources {
             read::file(source, &mut sentences, &mut problems);
@@ -234,14 +239,18 @@ impl Sentences {
 
     /// Reads the sentences that come with the appliance for a language, then those that its users wrote.
     ///
-    /// A language without built-in sentences has only its users'.
+    /// A language without built-in sentences has only its users', and is answered in English where they have no reply.
     pub fn for_language(language: &str, users: Option<&Path>) -> (Sentences, Vec<Problem>) {
         let mut sources = builtin::sources(language);
         let mut problems = Vec::new();
+        let mut base = Sentences::default();
+        if sources.is_empty() {
+            base.responses = Sentences::load(&builtin::sources(builtin::FALLBACK)).0.responses;
+        }
         if let Some(folder) = users.filter(|folder| folder.is_dir()) {
             sources.extend(read_folder(folder, &mut problems));
         }
-        let (mut sentences, mut others) = Sentences::load(&sources);
+        let (mut sentences, mut others) = Sentences::load_onto(base, &sources);
         if sources.is_empty() {
             language.clone_into(&mut sentences.language);
         }
@@ -276,6 +285,36 @@ impl Sentences {
     /// The list of that name as seen from a block.
     pub(crate) fn list<'a>(&'a self, block: &'a Block, name: &str) -> Option<&'a List> {
         block.lists.get(name).or_else(|| self.lists.get(name))
+    }
+}
+
+impl Block {
+    /// Whether what a list of all sentences holds is another thing in this block: a value of it, or of what it refers to,
+    /// names a rule or a list that the block has of its own.
+    pub(crate) fn changes(&self, list: &List, sentences: &Sentences) -> bool {
+        let ListKind::Values(values) = &list.kind else { return false };
+        if self.rules.is_empty() && self.lists.is_empty() {
+            return false;
+        }
+        let mut open: Vec<&Expression> = values.iter().map(|value| &value.expression).collect();
+        let mut seen: BTreeSet<(bool, &str)> = BTreeSet::new();
+        let mut changes = false;
+        while let Some(expression) = open.pop() {
+            expression.walk(&mut |part| match part {
+                Expression::Rule(name) if seen.insert((true, name)) => {
+                    changes |= self.rules.contains_key(name);
+                    open.extend(sentences.rule(self, name).map(|rule| &rule.expression));
+                }
+                Expression::List { list, .. } if seen.insert((false, list)) => {
+                    changes |= self.lists.contains_key(list);
+                    if let Some(ListKind::Values(values)) = sentences.list(self, list).map(|list| &list.kind) {
+                        open.extend(values.iter().map(|value| &value.expression));
+                    }
+                }
+                _ => {}
+            });
+        }
+        changes
     }
 }
 

@@ -22,6 +22,9 @@ use std::collections::{BTreeMap, HashMap};
 
 pub use written::written_grammar;
 
+/// How the names of the rules begin that hold numbers in words.
+pub(super) const NUMBER_RULE: &str = "number_";
+
 /// The grammar of everything that the sentences can hear, and what was left out of it because it could not be written out.
 ///
 /// A language that writes no spaces has no words to build a grammar from: its grammar is empty.
@@ -78,7 +81,8 @@ struct Builder<'a> {
     problems: Vec<Problem>,
     /// How the language says numbers.
     spoken: Spoken,
-    /// Lists already made, by their name, the block whose own they are, and which of their values may be said.
+    /// Lists already made, by their name, the block whose own they are or that changes them, and which of their values may
+    /// be said.
     lists: HashMap<(String, Option<usize>, Vec<bool>), Option<Expansion>>,
     /// Expansion rules already made, by their name and the block that they were made for.
     rules: HashMap<(String, usize), Option<Expansion>>,
@@ -178,7 +182,8 @@ impl<'a> Builder<'a> {
                     .zip(values)
                     .map(|(admitted, value)| admitted && self.is_there(slot, value))
                     .collect();
-                let key = (name.to_owned(), own.map(|_| scope.index), admitted.clone());
+                let of_block = own.is_some() || scope.block.changes(list, self.sentences);
+                let key = (name.to_owned(), of_block.then_some(scope.index), admitted.clone());
                 if let Some(known) = self.lists.get(&key) {
                     return known.clone();
                 }

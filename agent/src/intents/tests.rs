@@ -60,6 +60,18 @@ pub(super) fn matcher() -> Matcher {
     matcher
 }
 
+/// The built-in sentences of each language, with names in it.
+pub(super) fn built_in_languages() -> Vec<(&'static str, Sentences, Vocabulary)> {
+    let files = [
+        ("de", include_str!("tests/german.yaml")),
+        ("es", include_str!("tests/spanish.yaml")),
+        ("fr", include_str!("tests/french.yaml")),
+        ("nl", include_str!("tests/dutch.yaml")),
+    ];
+    let named = files.map(|(language, names)| (language, fixtures::parse(Path::new(language), names).unwrap()));
+    named.into_iter().chain([("en", workshop())]).map(|(code, names)| (code, built_in(code), names)).collect()
+}
+
 /// `intent | slot=value slot=value | entity entity`, with the slots in order and blanks in a value as `_`.
 fn summary(reading: &IntentMatch) -> String {
     let mut entities: Vec<&str> = reading.entities.iter().map(String::as_str).collect();
@@ -138,7 +150,7 @@ fn dutch_sentences_mean_what_they_say() {
     language_holds("nl", include_str!("tests/dutch.txt"), include_str!("tests/dutch.yaml"));
 }
 
-mod packs;
+pub(super) mod packs;
 
 /// Whatever a block answers has a reply, and so has its intent.
 fn replies_hold(sentences: &Sentences) {

@@ -8,7 +8,7 @@ mod reasons;
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::plan::Understood;
 use super::telling::Telling;
@@ -17,11 +17,40 @@ use crate::intents::spoken::Joint;
 use crate::language::Language;
 use crate::turn::{StepResult, Turn};
 
+/// The intents of which people are told examples.
+const ASKED_MOST: [&str; 3] = ["HassTurnOn", "HassGetState", "HassStartTimer"];
+
+/// The keys with which the sentences say what is asked, or what is done in which words; the reply's own key follows from
+/// what came of it.
+const CHOSEN_KEYS: [&str; 18] = [
+    "default",
+    "already",
+    "several",
+    "pressed",
+    "open",
+    "closed",
+    "locked",
+    "unlocked",
+    "several_open",
+    "several_closed",
+    "yes_or_no",
+    "any",
+    "all",
+    "which",
+    "how_many",
+    "value",
+    "state",
+    "one",
+];
+
 /// The reply to a turn whose steps have run.
 pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language: &Language) -> String {
     let speaker = Speaker { understood, turn, entities, language };
     if let Some(trouble) = speaker.trouble() {
         return trouble;
+    }
+    if let Some(reply) = speaker.as_its_author_says() {
+        return reply;
     }
     match understood.intent.as_str() {
         "HassTurnOn" | "HassTurnOff" | "HassToggle" => speaker.switched(),
@@ -66,6 +95,22 @@ struct Speaker<'a> {
 impl Speaker<'_> {
     fn say(&self, key: &str, values: &[(&str, &str)]) -> String {
         self.language.phrase(&format!("{}.{key}", self.understood.intent), values)
+    }
+
+    /// The reply of the key that the block of the sentence states, where the choice of key is not this module's: users
+    /// write sentences with replies of their own. All slots are values in it.
+    fn as_its_author_says(&self) -> Option<String> {
+        let key = self.understood.response.as_deref().filter(|key| !CHOSEN_KEYS.contains(key))?;
+        let names = self.names();
+        let said: Vec<(String, String)> = (self.understood.slots.iter())
+            .map(|(slot, value)| (slot.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .collect();
+        let mut values: Vec<(&str, &str)> = said.iter().map(|(slot, value)| (slot.as_str(), value.as_str())).collect();
+        if !names.is_empty() {
+            values.retain(|(slot, _)| !matches!(*slot, "name" | "names"));
+            values.extend([("name", names.as_str()), ("names", names.as_str())]);
+        }
+        self.language.part(&format!("{}.{key}", self.understood.intent), &values)
     }
 
     /// What the first step returned; null where there was none.
@@ -235,11 +280,20 @@ impl Speaker<'_> {
         said.unwrap_or_else(|| name.to_owned())
     }
 
+    /// What can be said, by examples from the sentences themselves: of what is asked for most, or else of anything.
     fn capabilities(&self) -> String {
-        let names: Vec<&str> =
-            self.result()["can_switch"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        let key = if names.is_empty() { "without_entities" } else { "default" };
-        self.say(key, &[("examples", &self.language.spoken().list(&names, Joint::Or))])
+        if self.result()["can_switch"] == json!([]) && self.result()["can_read"] == json!([]) {
+            return self.say("without_entities", &[]);
+        }
+        let all = &self.language.examples;
+        let of = |intent: &str| all.iter().find(|examples| examples.intent == intent);
+        let mut examples: Vec<_> = ASKED_MOST.into_iter().filter_map(of).collect();
+        if examples.is_empty() {
+            examples = all.iter().take(ASKED_MOST.len()).collect();
+        }
+        let sentences: Vec<&str> =
+            examples.iter().filter_map(|examples| examples.sentences.last()).map(String::as_str).collect();
+        self.say("default", &[("examples", &self.language.spoken().list(&sentences, Joint::Or))])
     }
 }
 

@@ -5,17 +5,21 @@
 //! results are decoded as the samples arrive, with the channel as earlier utterances had it; the transcript is decoded
 //! from the whole, with its own: on recordings of several people that is right 15 or 16 times of 16 instead of 13, and
 //! costs some 45 ms of an x86 core for each second of sound.
-//! Leaves the end of speech to the voice loop and the meaning of the words to the parser. It cannot tell how sure it is:
-//! a closed grammar fits the nearest sentence to whatever is said.
+//! How sure it is comes of two more looks at the samples (`evidence`): whether sounds without any grammar fit much better, and
+//! whether a sentence that means something else fits nearly as well. Together they cost about as much again.
+//! Leaves the end of speech to the voice loop and the meaning of the words to the parser.
 //!
 //! A model is a folder with one dictionary `*.dict` and one acoustic folder that has `mdef`, `feat.params`, `means`,
 //! `variances`, `transition_matrices`, `noisedict` and `sendump`, as the package `pocketsphinx-en-us` installs it.
 
+mod evidence;
 mod ffi;
 mod length;
 mod model;
+mod rivals;
 
-use std::ffi::CString;
+use std::collections::BTreeMap;
+use std::ffi::{CStr, CString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -24,21 +28,25 @@ use std::time::Duration;
 
 use victus_hw::clock::Clock;
 
+pub use evidence::Evidence;
 pub use model::Model;
 pub(super) use model::probe;
+use rivals::Rivals;
 
-use super::grammar::{GrammarError, Problem, SpeechGrammar, word_of_token};
-use super::pronunciation::{Sources, pronounce};
+use super::grammar::automaton::Automaton;
+use super::grammar::{Expansion, GrammarError, GrammarRule, Origin, Problem, SpeechGrammar, word_of_token};
+use super::pronunciation::{Phones, Sources, pronounce};
 use super::voiced::Voiced;
-use super::{MAX_SAMPLES, RecogniseError, Recogniser, RecogniserConfig, Transcript};
-use ffi::{Api, Decoder, Messages};
+use super::{MAX_SAMPLES, Meaning, RecogniseError, Recogniser, RecogniserConfig, Transcript};
+use ffi::{Api, Decoder, MAIN_SEARCH, Messages, Segment};
 
 /// The package that brings the library and the one that brings the English model.
 const REMEDY: &str = "run `apt install libpocketsphinx3 pocketsphinx-en-us`";
 
 /// Settings of the decoder. Its own silence removal cuts words off. The beams are far wider than its defaults, which
 /// rescues short requests; the number of states that stay active is what bounds the cost. 3000 give the same words on
-/// recordings as no bound, at a twelfth of the cost in the largest grammar.
+/// recordings as no bound, at a twelfth of the cost in the largest grammar. Scores of different grammars can be compared only
+/// where all senones are computed (`-compallsen`): those of a frame are relative to the best that was.
 const SETTINGS: &[&str] = &[
     "-remove_silence",
     "no",
@@ -56,6 +64,8 @@ const SETTINGS: &[&str] = &[
     "1",
     "-topn",
     "4",
+    "-compallsen",
+    "yes",
     "-samprate",
     "16000",
 ];
@@ -64,11 +74,22 @@ const SETTINGS: &[&str] = &[
 /// model has heard, and costs one request in ten. A microphone's own noise is louder.
 const NOISE: i16 = 8;
 
+/// The searches beside that of the grammar, by the names that the decoder has for them.
+const PHONE_SEARCH: &CStr = c"phones";
+const FEW_SEARCH: &CStr = c"few";
+
+/// The most segments that are looked at: 30 s are 3000 frames, and the shortest phone takes three.
+const MAX_SEGMENTS: usize = 1_000;
+
 /// PocketSphinx with a model and a grammar.
 pub struct PocketSphinx {
     decoder: Decoder,
     clock: Arc<dyn Clock>,
     utterance: Option<Utterance>,
+    automaton: Automaton,
+    sounds: BTreeMap<String, Vec<Phones>>,
+    meaning: Option<Meaning>,
+    evidence: Option<Evidence>,
 }
 
 /// What is known of the utterance in progress.
@@ -124,14 +145,70 @@ impl PocketSphinx {
         problems.extend(pronunciations.problems.iter().cloned());
         problems.extend(more);
         let fsg = grammar.to_fsg()?;
+        let automaton = grammar.automaton()?;
 
         config.probe.try_pocketsphinx(&model)?;
         let api = open_library()?;
-        let dictionary = write_file(&config.work_dir, "words-", ".dict", &pronunciations.to_dictionary())?;
+        let voice = || phones.iter().filter(|phone| evidence::is_voice(phone));
+        let words = pronunciations.to_dictionary() + &evidence::phone_dictionary(voice());
+        let dictionary = write_file(&config.work_dir, "words-", ".dict", &words)?;
         let search = write_file(&config.work_dir, "words-", ".fsg", &fsg)?;
-        let decoder = load(&api, &model, dictionary.path(), &Search::Automaton(search.path()))
+        let mut decoder = load(&api, &model, dictionary.path(), &Search::Automaton(search.path()))
             .map_err(RecogniseError::Decoder)?;
-        Ok((Self { decoder, clock, utterance: None }, problems))
+        let phone_loop = CString::new(evidence::phone_loop(voice())).map_err(|error| failed(error.to_string()))?;
+        decoder.set_grammar(PHONE_SEARCH, &phone_loop).map_err(failed)?;
+        let (sounds, meaning) = (pronunciations.words, config.meaning.clone());
+        let this = Self { decoder, clock, utterance: None, automaton, sounds, meaning, evidence: None };
+        Ok((this, problems))
+    }
+
+    /// What tells how sure the last finished utterance is; nothing where no words were heard in it.
+    pub fn evidence(&self) -> Option<Evidence> {
+        self.evidence
+    }
+
+    /// Asks how sure the words are that were decoded from these samples.
+    fn weigh(&mut self, samples: &[i16], words: &str, heard: Vec<Segment>) -> Result<Option<Evidence>, RecogniseError> {
+        let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+        // In the search over everything that can be said, a sentence that won may have lost its best path on the way.
+        let alone = self.decode_among(std::slice::from_ref(&words), samples)?;
+        let heard = alone.filter(|alone| evidence::score(alone) > evidence::score(&heard)).unwrap_or(heard);
+        let sounds = decode(&mut self.decoder, PHONE_SEARCH, samples)?;
+        let Some(fit) = evidence::fit(&heard, &sounds) else { return Ok(None) };
+        let rivals = match &self.meaning {
+            Some(meaning) => rivals::rivals(&self.automaton, &words, &self.sounds, meaning),
+            None => Rivals::default(),
+        };
+        let lead = self.lead(&heard, &rivals.others, samples)?;
+        let lead_on_opposite = self.lead(&heard, &rivals.opposites, samples)?;
+        let evidence = Evidence { fit, lead, lead_on_opposite };
+        log::debug!(evidence:debug; "heard “{}”", words.join(" "));
+        Ok(Some(evidence))
+    }
+
+    /// How much likelier what was heard is than the likeliest of these sentences; nothing where none of them fits.
+    fn lead(
+        &mut self,
+        heard: &[Segment],
+        rivals: &[Vec<String>],
+        samples: &[i16],
+    ) -> Result<Option<f32>, RecogniseError> {
+        if rivals.is_empty() {
+            return Ok(None);
+        }
+        let nearest = self.decode_among(rivals, samples)?;
+        Ok(nearest.map(|nearest| (evidence::score(heard) - evidence::score(&nearest)) as f32))
+    }
+
+    /// The likeliest of these sentences; nothing where none of them fits the samples.
+    fn decode_among(
+        &mut self,
+        sentences: &[Vec<String>],
+        samples: &[i16],
+    ) -> Result<Option<Vec<Segment>>, RecogniseError> {
+        self.decoder.set_grammar(FEW_SEARCH, &grammar_of(sentences)?).map_err(failed)?;
+        let nearest = decode(&mut self.decoder, FEW_SEARCH, samples)?;
+        Ok(nearest.iter().any(Segment::is_word).then_some(nearest))
     }
 
     /// Does `work` on the decoder. Gives the time it took, too.
@@ -191,6 +268,7 @@ impl Recogniser for PocketSphinx {
             let new = &utterance.samples[utterance.decoded.unwrap_or(0)..];
             let heard = self.timed(|decoder| {
                 if !begun {
+                    decoder.search_by(MAIN_SEARCH)?;
                     decoder.start()?;
                 }
                 if !new.is_empty() {
@@ -214,17 +292,46 @@ impl Recogniser for PocketSphinx {
     fn finish(&mut self) -> Result<Transcript, RecogniseError> {
         let utterance = self.utterance.take().ok_or(RecogniseError::NotStarted)?;
         self.end_partial(&utterance)?;
+        self.evidence = None;
         let Some(part) = utterance.voiced.part() else {
             return Ok(Transcript { text: String::new(), confidence: None, processing: utterance.processing });
         };
-        let (text, time) = self.timed(|decoder| {
-            decoder.start()?;
-            let decoded = decoder.process(&utterance.samples[part], true);
-            decoder.end()?;
-            decoded.map(|()| words(decoder))
-        })?;
-        Ok(Transcript { text, confidence: None, processing: utterance.processing + time })
+        let samples = &utterance.samples[part];
+        let start = self.clock.monotonic();
+        let heard = decode(&mut self.decoder, MAIN_SEARCH, samples)?;
+        let text = words(&mut self.decoder);
+        if !text.is_empty() {
+            self.evidence = self.weigh(samples, &text, heard)?;
+        }
+        let processing = utterance.processing + self.clock.monotonic().saturating_since(start);
+        let confidence = (!text.is_empty()).then(|| self.evidence.map_or(0.0, |evidence| evidence.confidence()));
+        Ok(Transcript { text, confidence, processing })
     }
+}
+
+fn failed(detail: String) -> RecogniseError {
+    RecogniseError::Decoder(detail)
+}
+
+/// Decodes a whole utterance by one of the decoder's searches.
+fn decode(decoder: &mut Decoder, search: &CStr, samples: &[i16]) -> Result<Vec<Segment>, RecogniseError> {
+    decoder.search_by(search).map_err(failed)?;
+    decoder.start().map_err(failed)?;
+    let decoded = decoder.process(samples, true);
+    decoder.end().map_err(failed)?;
+    decoded.map_err(failed)?;
+    Ok(decoder.segments(MAX_SEGMENTS))
+}
+
+/// A grammar of these sentences, in JSGF.
+fn grammar_of(sentences: &[Vec<String>]) -> Result<CString, RecogniseError> {
+    let origin = Origin { file: "what was heard".to_owned(), line: 1 };
+    let sentence = |words: &Vec<String>| {
+        let words = words.iter().map(|word| Expansion::Word(word.clone())).collect();
+        GrammarRule { expansion: Expansion::Sequence(words), origin: origin.clone() }
+    };
+    let grammar = SpeechGrammar { sentences: sentences.iter().map(sentence).collect(), ..SpeechGrammar::default() };
+    CString::new(grammar.to_jsgf()?).map_err(|error| failed(error.to_string()))
 }
 
 fn open_library() -> Result<Arc<Api>, RecogniseError> {

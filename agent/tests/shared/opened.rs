@@ -32,6 +32,7 @@ pub(crate) fn config(work_dir: &Path) -> RecogniserConfig {
         spoken: Default::default(),
         espeak: Some(PathBuf::from("espeak-ng")),
         probe: ProbeCommand::program(std::env::current_exe().unwrap(), ["--exact", CHILD, "--nocapture"]),
+        meaning: None,
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::json;
 use victus_agent::intents::matcher::Context;
 use victus_agent::intents::{Matcher, SlotValue, speech};
 use victus_agent::recognise::probe::ProbeCommand;
-use victus_agent::recognise::{self, Choice, Recogniser, RecogniserConfig};
+use victus_agent::recognise::{self, Choice, Meaning, Recogniser, RecogniserConfig, Transcript};
 use victus_hw::audio::file::read_wav;
 use victus_hw::audio::{SAMPLE_RATE, mix};
 use victus_hw::clock::{Clock, SystemClock};
@@ -60,6 +60,7 @@ impl Noise {
 pub(super) fn run(place: &Place, pack: &Pack, noise: &Noise, files: &[PathBuf]) -> Result<(), Failure> {
     let (sentences, names, problems) = pack.read(place)?;
     let (matcher, more) = Matcher::compile(&sentences, &names);
+    let matcher = Arc::new(matcher);
     let (grammar, unheard) = speech::grammar(&sentences, &names);
     for problem in problems.iter().chain(&more).chain(&unheard) {
         output::complain(&problem.to_string());
@@ -67,6 +68,8 @@ pub(super) fn run(place: &Place, pack: &Pack, noise: &Noise, files: &[PathBuf]) 
     let noise = noise.read()?;
     let failed = |error: recognise::RecogniseError| Failure::Failed(error.to_string());
     let work = tempfile::tempdir().map_err(|error| Failure::Failed(error.to_string()))?;
+    let meant = Arc::clone(&matcher);
+    let meaning = Meaning::new(move |text| meant.meaning(text));
     let config = RecogniserConfig {
         recognizer: Choice::Auto,
         language: sentences.language.clone(),
@@ -80,6 +83,7 @@ pub(super) fn run(place: &Place, pack: &Pack, noise: &Noise, files: &[PathBuf]) 
         spoken: Default::default(),
         espeak: Some(PathBuf::from(ESPEAK)).filter(|program| program.exists()),
         probe: ProbeCommand::this_program().map_err(failed)?,
+        meaning: Some(meaning),
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new(CLOCK_FLOOR_MS));
     let mut opened = recognise::open(&config, &grammar, clock).map_err(failed)?;
@@ -87,18 +91,18 @@ pub(super) fn run(place: &Place, pack: &Pack, noise: &Noise, files: &[PathBuf]) 
         output::complain(&problem.to_string());
     }
     for file in files {
-        let text = hear(opened.recogniser.as_mut(), file, noise.as_ref())?;
-        print(place, file, &text, &matcher)?;
+        let heard = hear(opened.recogniser.as_mut(), file, noise.as_ref())?;
+        print(place, file, &heard, &matcher)?;
     }
     Ok(())
 }
 
-/// The words of one recording.
+/// The words of one recording, and how sure of them the recogniser is.
 fn hear(
     recogniser: &mut dyn Recogniser,
     file: &Path,
     noise: Option<&(Vec<i16>, usize, f64)>,
-) -> Result<String, Failure> {
+) -> Result<Transcript, Failure> {
     let failed = |error: String| Failure::Failed(format!("{}: {error}", file.display()));
     let mut samples = read_wav(file).map_err(|error| Failure::Failed(error.to_string()))?;
     if let Some((noise, offset, ratio)) = noise {
@@ -106,17 +110,19 @@ fn hear(
     }
     recogniser.start().map_err(|error| failed(error.to_string()))?;
     recogniser.feed(&samples).map_err(|error| failed(error.to_string()))?;
-    Ok(recogniser.finish().map_err(|error| failed(error.to_string()))?.text)
+    recogniser.finish().map_err(|error| failed(error.to_string()))
 }
 
-fn print(place: &Place, file: &Path, text: &str, matcher: &Matcher) -> Result<(), Failure> {
+fn print(place: &Place, file: &Path, heard: &Transcript, matcher: &Matcher) -> Result<(), Failure> {
+    let text = &heard.text;
     let best = matcher.matches_in(text, &Context::new()).best;
     if place.json {
         let intent = best.as_ref().map(|best| best.intent.as_str());
         let slots = best.as_ref().map_or_else(|| json!({}), |best| json!(best.slots));
-        return output::json(
-            &json!({"file": file.display().to_string(), "text": text, "intent": intent, "slots": slots}),
-        );
+        let file = file.display().to_string();
+        return output::json(&json!({
+            "file": file, "text": text, "confidence": heard.confidence, "intent": intent, "slots": slots,
+        }));
     }
     let meaning = match &best {
         Some(best) => {

@@ -3,11 +3,13 @@
 use std::io::BufRead;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use victus_agent::intents::matcher::{Context, Explanation};
-use victus_agent::intents::{Matcher, Problem, Sentences, Vocabulary, fixtures, lint, speech};
+use victus_agent::intents::sample::{self, Sample};
+use victus_agent::intents::{Completion, Completions, Matcher, Problem, Sentences, Vocabulary, fixtures, lint, speech};
 use victus_agent::language::vocabulary;
 
 use super::Place;
@@ -18,6 +20,9 @@ use crate::wiring::{devices, load_sentences};
 
 /// The longest line of a request that is read, in bytes.
 const MAX_LINE_BYTES: usize = 256 << 10;
+
+/// The most sentences that are said.
+const MAX_SAMPLES: u64 = 1_000_000;
 
 /// Which sentences and names: this appliance's, or those of a pack.
 #[derive(Debug, Clone, Args)]
@@ -54,7 +59,7 @@ impl Pack {
                 return Err(Failure::Usage(format!("{}: this is no folder of sentence files", folder.display())));
             }
             Some(folder) => Sentences::from_folder(folder),
-            None => (load_sentences(&config()?), Vec::new()),
+            None => load_sentences(&config()?),
         };
         Ok((sentences, names, problems))
     }
@@ -68,12 +73,12 @@ pub(crate) enum IntentsCommand {
         #[command(flatten)]
         pack: Pack,
     },
-    /// Say sentences that are understood, as a recogniser would hand them over
+    /// Say sentences that are understood: one of each template, then any
     Sample {
         #[command(flatten)]
         pack: Pack,
-        /// How many
-        #[arg(long, default_value_t = 20)]
+        /// At least how many
+        #[arg(long, default_value_t = 0, value_parser = RangedU64ValueParser::<usize>::new().range(..=MAX_SAMPLES))]
         count: usize,
         /// Another seed gives other sentences
         #[arg(long, default_value_t = 1)]
@@ -85,6 +90,16 @@ pub(crate) enum IntentsCommand {
         pack: Pack,
         /// The text
         text: String,
+    },
+    /// Tell how a text that was begun can go on
+    Complete {
+        #[command(flatten)]
+        pack: Pack,
+        /// The text; with a space at its end the next word is told
+        text: String,
+        /// At most how many ways
+        #[arg(long, default_value_t = 8)]
+        limit: usize,
     },
     /// Print the grammar of everything that is understood, for a recogniser
     Grammar {
@@ -118,15 +133,11 @@ pub(super) fn run(place: &Place, command: &IntentsCommand) -> Result<(), Failure
         IntentsCommand::Lint { pack } => lint_pack(place, pack),
         IntentsCommand::Sample { pack, count, seed } => {
             let (sentences, names, _problems) = pack.read(place)?;
-            for sample in lint::sample(&sentences, &names, *count, *seed) {
-                if place.json {
-                    let context = &sample.context;
-                    output::json(&json!({"text": sample.text, "context": context, "intent": sample.intent}))?;
-                } else {
-                    output::line(&format!("{:<28} {}", sample.intent, sample.text))?;
-                }
+            let (samples, unsayable) = sample::sample(&sentences, &names, *count, *seed);
+            for problem in &unsayable {
+                output::complain(&problem.to_string());
             }
-            Ok(())
+            print_samples(place, &samples)
         }
         IntentsCommand::Explain { pack, text } => {
             let (sentences, names, _problems) = pack.read(place)?;
@@ -137,6 +148,11 @@ pub(super) fn run(place: &Place, command: &IntentsCommand) -> Result<(), Failure
                 return output::json(&value);
             }
             explain(&explanation)
+        }
+        IntentsCommand::Complete { pack, text, limit } => {
+            let (sentences, names, _problems) = pack.read(place)?;
+            let completions = Completions::compile(&sentences, &names);
+            print_completions(place, &completions.after(text, *limit))
         }
         IntentsCommand::Grammar { pack, format } => print_grammar(place, pack, *format),
         IntentsCommand::Match { pack } => {
@@ -160,6 +176,28 @@ fn lint_pack(place: &Place, pack: &Pack) -> Result<(), Failure> {
         0 => output::line(&format!("{} templates, no fault", sentences.template_count())),
         count => Err(Failure::Failed(format!("{count} faults; the rest of the sentences works"))),
     }
+}
+
+fn print_completions(place: &Place, completions: &[Completion]) -> Result<(), Failure> {
+    for completion in completions {
+        if place.json {
+            output::json(&json!(completion))?;
+        } else {
+            output::line(&format!("{}{}", completion.text, if completion.whole { "" } else { " …" }))?;
+        }
+    }
+    Ok(())
+}
+
+fn print_samples(place: &Place, samples: &[Sample]) -> Result<(), Failure> {
+    for Sample { text, intent, context, .. } in samples {
+        if place.json {
+            output::json(&json!({"text": text, "context": context, "intent": intent}))?;
+        } else {
+            output::line(&format!("{intent:<28} {text}"))?;
+        }
+    }
+    Ok(())
 }
 
 fn print_grammar(place: &Place, pack: &Pack, format: GrammarFormat) -> Result<(), Failure> {

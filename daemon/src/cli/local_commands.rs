@@ -27,7 +27,8 @@ use super::output::{self, Failure};
 use crate::client::{Client, ClientError};
 use crate::config::{Config, Sources};
 use crate::daemon::{CLOCK_FLOOR_MS, DEFAULT_STATE, install_log, models};
-use crate::wiring::voice::{Answers, Hearing, VoiceJournal, open_recogniser, open_synthesiser, record, spoken};
+use crate::wiring::hearing::{Hearing, open_recogniser};
+use crate::wiring::voice::{Answers, VoiceJournal, open_synthesiser, record, spoken};
 use crate::wiring::{self, Running, Settings, Sound};
 
 /// What follows a recording: its own background, for this long.
@@ -167,10 +168,8 @@ impl Local {
     /// A voice loop that prints each event of `file` as a line of JSON, with the way its events go to the journal.
     fn voice(&self, file: &Path) -> Result<(VoiceLoop, tokio::sync::mpsc::Receiver<VoiceEvent>), Failure> {
         let failed = |error: String| Failure::Failed(error);
-        let sentences = wiring::load_sentences(&self.config);
         let hearing = Hearing {
             config: &self.config,
-            sentences: &sentences,
             models: &models(&self.state),
             work: self.state.join("recogniser"),
             clock: Arc::clone(&self.clock),

@@ -39,8 +39,10 @@ pub struct Device {
     pub id: String,
     /// The site's id in topics; the same form.
     pub site: String,
-    /// The language of sentences and replies.
+    /// The language of sentences and replies: one that is built in, or one that users wrote sentences for.
     pub language: String,
+    /// Where users' sentences of this language lie, whether or not there are any.
+    pub sentences: PathBuf,
     /// The time zone in which people speak of time.
     pub timezone: TimeZone,
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::files::Sources;
 use super::model::{Device, Gpio, GpioBackend, Recognizer, Serial, SerialProtocol, Speech, SpeechEngine, Voice, Web};
 use super::origin::quote;
-use super::reader::{Reader, expected_found, plain_text};
+use super::reader::{Reader, expected_found, one_of, plain_text};
+use super::tree::Node;
 use super::values::is_name;
 
 /// Where the panel listens unless told otherwise.
@@ -24,12 +26,13 @@ const BAUD: std::ops::RangeInclusive<u32> = 300..=4_000_000;
 
 const NAME: &str = "a name of letters, digits, _ and -, at most 64";
 
-pub(super) fn device(reader: Reader<'_>, machine_id: &Path) -> Device {
+pub(super) fn device(reader: Reader<'_>, sources: &Sources) -> Device {
     let name = |key| reader.parsed(key, NAME, |text| is_name(text).then(|| text.to_owned())).map(|found| found.value);
-    let id = name("id").unwrap_or_else(|| default_device_id(&reader, machine_id));
+    let id = name("id").unwrap_or_else(|| default_device_id(&reader, &sources.machine_id));
     let site = name("site").unwrap_or_else(|| "default".to_owned());
-    let languages: Vec<(&str, &str)> = victus_agent::intents::languages().map(|code| (code, code)).collect();
-    let language = reader.one_of("language", &languages).map_or("en", |found| found.value).to_owned();
+    let folder = sources.sentences_folder();
+    let language = reader.read("language", |node| language(node, &folder)).map(|found| found.value);
+    let language = language.unwrap_or_else(|| "en".to_owned());
     let timezone = reader.read("timezone", |node| {
         let text = plain_text(node, "a time zone such as \"Europe/Berlin\"")?;
         TimeZone::get(&text).map_err(|_| {
@@ -47,7 +50,29 @@ pub(super) fn device(reader: Reader<'_>, machine_id: &Path) -> Device {
         })
     });
     reader.finish();
-    Device { id, site, language, timezone }
+    let sentences = folder.join(&language);
+    Device { id, site, language, sentences, timezone }
+}
+
+/// A language that is built in, or has a folder of users' sentences. Its code is part of a path, and plain.
+fn language(node: &Node, folder: &Path) -> Result<String, String> {
+    let built_in: Vec<(&str, &str)> = victus_agent::intents::languages().map(|code| (code, code)).collect();
+    let code = node.text().filter(|text| is_language_code(text)).unwrap_or_default();
+    let known = !code.is_empty() && (victus_agent::intents::is_built_in(code) || folder.join(code).is_dir());
+    if known {
+        return Ok(code.to_owned());
+    }
+    let unknown =
+        |message| format!("{message}; for another language put sentences in {}", folder.join("CODE").display());
+    one_of(node, &built_in).map(str::to_owned).map_err(unknown)
+}
+
+/// Whether a text has the form of a language code: `de`, `de-CH`, `zh-Hant-TW`.
+fn is_language_code(text: &str) -> bool {
+    let mut parts = text.split(['-', '_']);
+    let letters = |part: &str| (2..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_lowercase());
+    let further = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    parts.next().is_some_and(letters) && text.len() <= 24 && parts.all(further)
 }
 
 /// An id that stays the same on one machine and does not tell its machine id, which is confidential.

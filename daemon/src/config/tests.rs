@@ -397,3 +397,19 @@ fn deep_nesting_is_refused_and_does_not_overflow_the_stack() {
     let tables = format!("x = {}{}\n", "{a=".repeat(100_000), "}".repeat(100_000));
     assert!(problems(&tables).contains("not valid TOML"));
 }
+
+#[test]
+fn a_language_is_built_in_or_has_sentences_of_its_own() {
+    let named = |code: &str| format!("[device]\nlanguage = {code:?}\n");
+    let swiss = House::new(&named("de-CH")).load();
+    assert_eq!(swiss.device.language, "de-CH");
+    assert!(swiss.device.sentences.ends_with("sentences/de-CH"), "{:?}", swiss.device.sentences);
+    let own = House::new(&named("tlh")).with("sentences/tlh/all.yaml", "language: tlh\n").load();
+    assert_eq!(own.device.language, "tlh");
+    for code in ["tlh", "..", "../en", "tlh/x", "", "T", "en-", "en us", &"x".repeat(40)] {
+        let house = House::new(&named(code)).with("sentences/readme.txt", "").with("sentences/tlh.yaml", "");
+        let problems = house.problems();
+        assert!(problems.contains("victus.toml:2: device.language: expected"), "{code}: {problems}");
+        assert!(problems.contains("put sentences in sentences/CODE"), "{code}: {problems}");
+    }
+}

@@ -65,7 +65,7 @@ impl Screen {
 
     pub(super) fn says(&self, voice: &str, text: &str) {
         self.line("");
-        self.step("spoken", &format!("{voice} says into the microphone: “{text}”"));
+        self.step("spoken", &format!("the voice {voice} says into the microphone: “{text}”"));
     }
 
     /// Prints voice events as they happen, in the voice thread.

@@ -14,11 +14,11 @@ use victus_agent::appliance::Appliance;
 use victus_agent::entities::changes;
 use victus_agent::event::EventKind;
 use victus_agent::health::LoopState;
-use victus_agent::intents::Sentences;
 use victus_hw::points::{Points, serve_port};
 use victus_hw::serial::{Instrument, PortConfig};
 use victus_web::{Microphone, Web};
 
+use super::hearing::NextRecogniser;
 use super::voice_loop::{self, PushToTalk, VoiceWork};
 use super::{Instruments, Settings, StartError, announce, devices, open_doors, web};
 use crate::config::{self, Config};
@@ -47,7 +47,7 @@ pub(super) async fn spawn(
     config: &Arc<Config>,
     settings: Settings,
     appliance: &Arc<Appliance>,
-    sentences: Sentences,
+    next: NextRecogniser,
 ) -> Result<Spawned, StartError> {
     let listeners = open_doors(config, &settings).await?;
     let microphone = config.voice.enabled.then(PushToTalk::default);
@@ -64,7 +64,7 @@ pub(super) async fn spawn(
         spawn_link(&mut supervisor, link_options(config, link, &settings), appliance);
     }
     if let Some(microphone) = microphone {
-        let work = VoiceWork::new(config, &settings, appliance, sentences, microphone);
+        let work = VoiceWork::new(config, &settings, appliance, microphone, next);
         announce::spawn(&mut supervisor, &work);
         voice_loop::spawn(&mut supervisor, work);
     }

@@ -1,19 +1,14 @@
-//! The voice of the appliance: recogniser, orchestrator, synthesiser and sound devices, joined to one voice loop.
+//! The voice of the appliance: orchestrator, synthesiser and journal, joined to one voice loop. Its ears are `hearing`'s.
 //!
 //! Owns the adapters between the voice loop's ports and what stands behind them, and nothing of their work.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use victus_agent::appliance::Appliance;
 use victus_agent::event::EventKind;
-use victus_agent::intents::{Sentences, speech as speech_grammar};
-use victus_agent::language::vocabulary;
 use victus_agent::orchestrator::Request;
-use victus_agent::recognise::probe::ProbeCommand;
-use victus_agent::recognise::{self, Choice, Recogniser, RecogniserConfig};
 use victus_agent::speech::Synthesiser;
 use victus_agent::speech::espeak::Espeak;
 use victus_agent::tool::{CallStatus, Caller};
@@ -21,80 +16,15 @@ use victus_agent::turn::{Outcome, Turn};
 use victus_agent::voice::VoiceState;
 use victus_agent::voice::event::{VoiceEvent, VoiceEventKind};
 use victus_agent::voice::health::VoiceHealth;
-use victus_agent::voice::ports::{
-    Heard, Meaning, Replier, Reply, Speech, SpeechRecogniser, Step, Understood, VoiceObserver,
-};
-use victus_hw::clock::Clock;
+use victus_agent::voice::ports::{Heard, Meaning, Replier, Reply, Speech, Step, VoiceObserver};
 
-use crate::config::{Config, Recognizer};
+use crate::config::Config;
 
 /// Where the package `espeak-ng` puts its program.
 pub(crate) const ESPEAK: &str = "/usr/bin/espeak-ng";
 
 /// How many voice events may wait for the journal; more are dropped, counted and logged.
 const WAITING_EVENTS: usize = 256;
-
-/// What a recogniser needs to know.
-pub struct Hearing<'a> {
-    /// The configuration.
-    pub config: &'a Config,
-    /// The sentences that may be said.
-    pub sentences: &'a Sentences,
-    /// Where whisper models lie.
-    pub models: &'a Path,
-    /// A folder for generated files.
-    pub work: PathBuf,
-    /// The clock.
-    pub clock: Arc<dyn Clock>,
-}
-
-/// Opens the recogniser of the configuration for what this appliance can be asked.
-///
-/// # Errors
-/// There is none for the language, or it is broken; the sentence says what to do.
-pub fn open_recogniser(
-    appliance: &Appliance,
-    hearing: &Hearing<'_>,
-) -> Result<Box<dyn SpeechRecogniser>, recognise::RecogniseError> {
-    let names = vocabulary(appliance.entities.iter().map(AsRef::as_ref));
-    let (grammar, problems) = speech_grammar::grammar(hearing.sentences, &names);
-    for problem in problems {
-        log::warn!("a sentence can't be heard: {problem}");
-    }
-    let voice = &hearing.config.voice;
-    let spoken = appliance
-        .entities
-        .iter()
-        .flat_map(|entity| entity.spoken.clone())
-        .collect::<std::collections::BTreeMap<String, Vec<String>>>();
-    let config = RecogniserConfig {
-        recognizer: match voice.recognizer {
-            Recognizer::Auto => Choice::Auto,
-            Recognizer::PocketSphinx => Choice::PocketSphinx,
-            Recognizer::Whisper => Choice::Whisper,
-        },
-        language: hearing.config.device.language.clone(),
-        models_dir: hearing.models.to_owned(),
-        whisper_model: voice.whisper_model.clone(),
-        // In a language that writes no spaces it is empty, and whisper can't be held to it.
-        written: voice
-            .whisper_grammar
-            .then(|| speech_grammar::written_grammar(hearing.sentences, &names).0)
-            .filter(|grammar| !grammar.sentences.is_empty()),
-        threads: None,
-        pocketsphinx_model: PathBuf::from(recognise::DEFAULT_POCKETSPHINX_MODEL),
-        work_dir: hearing.work.clone(),
-        spoken,
-        espeak: Some(PathBuf::from(ESPEAK)).filter(|program| program.exists()),
-        probe: ProbeCommand::this_program()?,
-    };
-    let opened = recognise::open(&config, &grammar, Arc::clone(&hearing.clock))?;
-    for problem in opened.problems {
-        log::warn!("left out of what can be heard: {problem}");
-    }
-    log::info!("{} recognises speech", opened.recogniser.name());
-    Ok(Box::new(Ears(opened.recogniser)))
-}
 
 /// The synthesiser of the configuration; none, and logged, where it is not installed.
 pub fn open_synthesiser(config: &Config) -> Option<Box<dyn Synthesiser>> {
@@ -107,49 +37,6 @@ pub fn open_synthesiser(config: &Config) -> Option<Box<dyn Synthesiser>> {
     }
     log::warn!("espeak-ng is not installed: replies are shown and not spoken (apt install espeak-ng)");
     None
-}
-
-/// A recogniser as the voice loop wants it.
-struct Ears(Box<dyn Recogniser>);
-
-impl SpeechRecogniser for Ears {
-    fn start(&mut self) -> Result<(), String> {
-        self.0.start().map_err(|error| error.to_string())
-    }
-
-    fn feed(&mut self, samples: &[i16]) -> Result<(), String> {
-        self.0.feed(samples).map_err(|error| error.to_string())
-    }
-
-    fn partial(&mut self) -> Option<String> {
-        self.0.partial()
-    }
-
-    fn finish(&mut self) -> Result<Understood, String> {
-        let transcript = self.0.finish().map_err(|error| error.to_string())?;
-        Ok(Understood { text: transcript.text, confidence: transcript.confidence })
-    }
-}
-
-/// Stands in for a recogniser that could not be opened: every request is answered with the reason.
-pub struct Deaf(pub String);
-
-impl SpeechRecogniser for Deaf {
-    fn start(&mut self) -> Result<(), String> {
-        Err(self.0.clone())
-    }
-
-    fn feed(&mut self, _samples: &[i16]) -> Result<(), String> {
-        Err(self.0.clone())
-    }
-
-    fn partial(&mut self) -> Option<String> {
-        None
-    }
-
-    fn finish(&mut self) -> Result<Understood, String> {
-        Err(self.0.clone())
-    }
 }
 
 /// Hands what was heard to the orchestrator, and its reply to the synthesiser.

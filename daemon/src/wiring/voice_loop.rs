@@ -8,22 +8,23 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use victus_agent::appliance::Appliance;
-use victus_agent::intents::Sentences;
 use victus_agent::voice::health::VoiceHealth;
 use victus_agent::voice::ports::SpeechRecogniser;
 use victus_agent::voice::{Begin, Command, End, VoiceControl, VoiceLoop, VoiceParts, VoiceSettings};
 use victus_agent::volume::AtVolume;
 use victus_hw::clock::Clock;
 
-use super::voice::{
-    Answers, Deaf, Hearing, OnVoiceEvent, VoiceJournal, open_recogniser, open_synthesiser, record, spoken,
-};
+use super::hearing::{Current, Deaf, Deafness, Hearing, NextRecogniser, open_recogniser};
+use super::voice::{Answers, OnVoiceEvent, VoiceJournal, open_synthesiser, record, spoken};
 use super::{Settings, Sound};
 use crate::config::Config;
 use crate::supervisor::{LoopContext, LoopError, LoopSpec, Supervisor};
 
 /// The first and the longest pause before a lost microphone is opened again.
 const REOPEN: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
+
+/// The folder of the state in which recognisers put generated files.
+pub(super) const WORK: &str = "recogniser";
 
 /// Push-to-talk, for the panel.
 #[derive(Clone, Default)]
@@ -51,11 +52,11 @@ pub(super) struct VoiceWork {
     pub(super) config: Arc<Config>,
     pub(super) appliance: Arc<Appliance>,
     pub(super) sound: Sound,
-    sentences: Sentences,
     models: std::path::PathBuf,
     work: std::path::PathBuf,
     clock: Arc<dyn Clock>,
     microphone: PushToTalk,
+    next: NextRecogniser,
     listener: Option<EventListener>,
     runtime: Handle,
 }
@@ -65,18 +66,18 @@ impl VoiceWork {
         config: &Arc<Config>,
         settings: &Settings,
         appliance: &Arc<Appliance>,
-        sentences: Sentences,
         microphone: PushToTalk,
+        next: NextRecogniser,
     ) -> Self {
         Self {
             config: Arc::clone(config),
             appliance: Arc::clone(appliance),
             sound: settings.sound.clone(),
-            sentences,
             models: settings.models.clone(),
-            work: settings.state.join("recogniser"),
+            work: settings.state.join(WORK),
             clock: Arc::clone(&settings.clock),
             microphone,
+            next,
             listener: settings.listener.clone(),
             runtime: Handle::current(),
         }
@@ -90,13 +91,8 @@ pub(super) fn spawn(supervisor: &mut Supervisor, work: VoiceWork) {
 
 fn run(work: &VoiceWork, context: &LoopContext) -> Result<(), LoopError> {
     context.degraded("the recogniser is being opened");
-    let hearing = Hearing {
-        config: &work.config,
-        sentences: &work.sentences,
-        models: &work.models,
-        work: work.work.clone(),
-        clock: Arc::clone(&work.clock),
-    };
+    let hearing =
+        Hearing { config: &work.config, models: &work.models, work: work.work.clone(), clock: Arc::clone(&work.clock) };
     let (recogniser, deaf): (Box<dyn SpeechRecogniser>, _) = match open_recogniser(&work.appliance, &hearing) {
         Ok(recogniser) => (recogniser, None),
         Err(error) => {
@@ -104,7 +100,9 @@ fn run(work: &VoiceWork, context: &LoopContext) -> Result<(), LoopError> {
             (Box::new(Deaf(error.to_string())), Some(error.to_string()))
         }
     };
-    let (mut voice, control) = assemble(work, context, recogniser, deaf)?;
+    let deafness = Deafness::new(Mutex::new(deaf));
+    let current = Current { recogniser, next: work.next.clone(), deafness: Arc::clone(&deafness) };
+    let (mut voice, control) = assemble(work, context, Box::new(current), deafness)?;
     work.microphone.connect(control.clone());
     let stop = context.stop().clone();
     work.runtime.spawn(async move {
@@ -134,15 +132,17 @@ fn assemble(
     work: &VoiceWork,
     context: &LoopContext,
     recogniser: Box<dyn SpeechRecogniser>,
-    deaf: Option<String>,
+    deafness: Deafness,
 ) -> Result<(VoiceLoop, VoiceControl), LoopError> {
     let mut synthesiser = open_synthesiser(&work.config);
     let apology = work.appliance.orchestrator.language().phrase("default", &[]);
     let settings = VoiceSettings::new(spoken(synthesiser.as_deref_mut(), &apology));
     let told = context.clone();
-    let on_health = Box::new(move |health: &VoiceHealth| match (health, &deaf) {
-        (VoiceHealth::Degraded { why }, _) | (VoiceHealth::Up, Some(why)) => told.degraded(why.clone()),
-        (VoiceHealth::Up, None) => told.up(),
+    let on_health = Box::new(move |health: &VoiceHealth| {
+        match (health, &*deafness.lock().unwrap_or_else(PoisonError::into_inner)) {
+            (VoiceHealth::Degraded { why }, _) | (VoiceHealth::Up, Some(why)) => told.degraded(why.clone()),
+            (VoiceHealth::Up, None) => told.up(),
+        }
     });
     let on_event = work.listener.as_ref().map(|listener| listener());
     let (journal, waiting) = VoiceJournal::new(on_event, on_health);

@@ -4,6 +4,8 @@
 //! beyond its bounds is brought within them.
 
 use victus_agent::event::Position;
+use victus_agent::intents::completions::MAX_COMPLETIONS;
+use victus_agent::orchestrator::MAX_REQUEST_CHARACTERS;
 use victus_agent::turn::TurnId;
 
 use super::parse_position;
@@ -18,6 +20,9 @@ const MAX_EVENTS: usize = 500;
 /// How many events an answer has where nothing is said.
 const EVENTS: usize = 100;
 
+/// How many completions an answer has where nothing is said.
+const COMPLETIONS: usize = 8;
+
 /// The decoded parameters of a request.
 pub(crate) type Pairs = Vec<(String, String)>;
 
@@ -25,6 +30,13 @@ pub(crate) type Pairs = Vec<(String, String)>;
 #[derive(Debug, PartialEq)]
 pub(crate) struct TurnsQuery {
     pub(crate) before: Option<TurnId>,
+    pub(crate) limit: usize,
+}
+
+/// `GET /api/v1/completions`.
+#[derive(Debug, PartialEq)]
+pub(crate) struct CompletionsQuery {
+    pub(crate) text: String,
     pub(crate) limit: usize,
 }
 
@@ -42,6 +54,17 @@ impl TurnsQuery {
             TurnId::parse(text).ok_or_else(|| refuse("before", text, "the id of a turn, as in `turn` of /api/v1/turns"))
         });
         Ok(Self { before: before.transpose()?, limit: parse_limit(limit, TURNS, MAX_TURNS)? })
+    }
+}
+
+impl CompletionsQuery {
+    pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
+        let [text, limit] = parameters(pairs, ["text", "limit"])?;
+        let text = text.unwrap_or_default();
+        if text.chars().count() > MAX_REQUEST_CHARACTERS {
+            return Err(ApiError::bad_request(format!("text is longer than {MAX_REQUEST_CHARACTERS} characters")));
+        }
+        Ok(Self { text: text.to_owned(), limit: parse_limit(limit, COMPLETIONS, MAX_COMPLETIONS)? })
     }
 }
 

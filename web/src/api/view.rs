@@ -5,6 +5,8 @@ use serde_json::Value;
 use victus_agent::appliance::Status;
 use victus_agent::entities::EntityView;
 use victus_agent::event::{Event, TraceId};
+use victus_agent::intents::Completion;
+use victus_agent::intents::sample::Examples;
 use victus_agent::tool::{CallStatus, ToolSpec};
 use victus_agent::turn::{Turn, TurnId};
 
@@ -31,6 +33,21 @@ pub(crate) struct TurnsView {
     pub(crate) turns: Vec<Turn>,
     /// What to give as `before` for the next older ones; none at the end.
     pub(crate) next: Option<TurnId>,
+}
+
+/// `GET /api/v1/sentences`: what can be said.
+#[derive(Debug, Serialize)]
+pub(crate) struct SentencesView {
+    /// The language's code.
+    pub(crate) language: String,
+    /// Examples, by intent.
+    pub(crate) intents: Vec<Examples>,
+}
+
+/// `GET /api/v1/completions`, what is said most first.
+#[derive(Debug, Serialize)]
+pub(crate) struct CompletionsView {
+    pub(crate) completions: Vec<Completion>,
 }
 
 /// `GET /api/v1/events`, oldest first.

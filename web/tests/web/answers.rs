@@ -55,6 +55,40 @@ async fn every_answer_has_its_form() {
         assert_form("turns", &door.get("/api/v1/turns?limit=1").await);
         assert_form("events", &door.get("/api/v1/events?after=0:0&limit=1").await);
         assert_form("tools", &door.get("/api/v1/tools").await);
+        assert_form("sentences", &door.get("/api/v1/sentences").await);
+        assert_form("completions", &door.get("/api/v1/completions?text=turn+on+the+ex").await);
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn what_can_be_said_is_told_with_the_names_there_are() {
+    let bench = Bench::start().await;
+    let door = bench.network();
+    let sentences = door.get("/api/v1/sentences").await.json();
+    let of = |intent: &str| {
+        let all = sentences["intents"].as_array().unwrap();
+        all.iter().find(|it| it["intent"] == intent).map_or(json!(null), |it| it["sentences"].clone())
+    };
+    assert_eq!(of("HassTurnOn"), json!(["open the Main valve", "turn on the Ceiling light"]), "{sentences}");
+    let completions = async |query: &str| door.get(&format!("/api/v1/completions{query}")).await;
+    let found = completions("?text=open%20the%20").await.json();
+    assert_eq!(
+        found["completions"][0],
+        json!({"text": "open the main valve", "adds": "main valve", "whole": true}),
+        "{found}"
+    );
+    assert_eq!(completions("?text=turn&limit=2").await.json()["completions"].as_array().unwrap().len(), 2);
+    assert_eq!(completions("?text=colourless+green").await.json()["completions"], json!([]));
+    assert_eq!(completions("").await.json()["completions"].as_array().unwrap().len(), 8);
+    for (query, message) in [
+        (format!("?text={}", "x".repeat(501)), "longer than 500"),
+        ("?text=a&text=b".to_owned(), "twice"),
+        ("?limit=many".to_owned(), "whole number from 1 to 50"),
+    ] {
+        let answer = completions(&query).await;
+        assert_eq!(answer.status, 400, "{query}");
+        assert!(answer.json()["error"]["message"].as_str().unwrap().contains(message), "{query}");
     }
     bench.end().await;
 }

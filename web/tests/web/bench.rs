@@ -183,7 +183,7 @@ fn appliance(folder: &TempDir, gate: Arc<Gate>) -> Appliance {
         store: Store::open(StoreOptions::new(folder.path().join("db"), shared.clone(), boot.clone())).unwrap(),
         entities,
         points: Arc::new(points),
-        sentences: Sentences::for_language("en", None).0,
+        sentences: Arc::new(Sentences::for_language("en", None).0),
         time_zone: jiff::tz::TimeZone::UTC,
         health: Arc::new(Health::new(shared.clone())),
         clock: shared,

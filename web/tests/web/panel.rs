@@ -50,6 +50,7 @@ async fn nothing_is_loaded_from_elsewhere_and_no_data_becomes_html() {
         "/entities.js",
         "/journal.js",
         "/live.js",
+        "/say.js",
         "/sentences.js",
         "/talk.js",
         "/time.js",

@@ -47,7 +47,7 @@ pub(super) fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Compil
     (compiler.out, compiler.problems)
 }
 
-/// A list as it is seen: one of a block of its own, or one that all share.
+/// A list as it is seen: one of a block of its own, or as this block changes it, or one that all share.
 type ListKey = (Option<usize>, String);
 
 struct Compiler<'a> {
@@ -219,7 +219,8 @@ impl Compiler<'_> {
     fn list(&mut self, name: &str, slot: &str, next: NodeId, index: usize, block: &Block) -> Result<NodeId, TooLarge> {
         let own = block.lists.get(name);
         let shared = if VOCABULARY_LISTS.contains(&name) { None } else { self.sentences.lists.get(name) };
-        let key = (own.map(|_| index), name.to_owned());
+        let of_block = own.is_some() || shared.is_some_and(|list| block.changes(list, self.sentences));
+        let key = (of_block.then_some(index), name.to_owned());
         match own.or(shared).map(|list| &list.kind) {
             Some(ListKind::Wildcard) => {
                 let slot = self.slot(slot);

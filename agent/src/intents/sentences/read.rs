@@ -191,12 +191,13 @@ impl Reader<'_> {
                 "expansion_rules" => self.rules(value, &mut block.rules),
                 "lists" => self.lists(value, &mut block.lists),
                 "response" => block.response = self.text(value, "the response's key"),
+                "example" => block.example = self.template(value),
                 "metadata" => block.metadata = self.json_map(value, "metadata"),
                 // As in `settings` above.
                 "settings" => {}
                 _ => self.unknown(
                     key,
-                    "sentences, slots, requires_context, excludes_context, required_keywords, expansion_rules, lists, response, metadata and settings",
+                    "sentences, slots, requires_context, excludes_context, required_keywords, expansion_rules, lists, response, example, metadata and settings",
                 ),
             }
         }

@@ -3,7 +3,7 @@
 
 use super::super::sentences::{Fractions, NumberList};
 use super::super::spoken::Spoken;
-use super::{Builder, Expansion, spelled, word, words};
+use super::{Builder, Expansion, NUMBER_RULE, spelled, word, words};
 
 /// Up to this many numbers are simply listed.
 const LISTED: i64 = 20;
@@ -81,7 +81,7 @@ impl Builder<'_> {
 
     /// The rule for a range of numbers from 0 up.
     fn range(&mut self, from: i64, to: i64) -> Expansion {
-        let name = format!("number_{from}_{to}");
+        let name = format!("{NUMBER_RULE}{from}_{to}");
         if !self.grammar.rules.contains_key(&name) {
             let choices = self.positive(from, to);
             self.add_number_rule(&name, choices);
@@ -182,7 +182,7 @@ impl Builder<'_> {
     }
 
     fn shared(&mut self, name: &str, make: impl FnOnce(&mut Self) -> Vec<Expansion>) -> Expansion {
-        let name = format!("number_{name}");
+        let name = format!("{NUMBER_RULE}{name}");
         if !self.grammar.rules.contains_key(&name) {
             let choices = make(self);
             self.add_number_rule(&name, choices);

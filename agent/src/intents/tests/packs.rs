@@ -41,19 +41,37 @@ fn is_expected(expected: &serde_json::Value, got: &SlotValue) -> bool {
     }
 }
 
-#[test]
-fn packs_are_understood() {
-    let Some(folder) = folder() else { return };
+/// Every pack with its names, and where it lies; none where the folder is not there.
+fn read_all() -> Vec<(PathBuf, Sentences, Vec<Problem>, Vocabulary)> {
+    let Some(folder) = folder() else { return Vec::new() };
     let mut packs: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("cases.jsonl").is_file())
         .collect();
     packs.sort();
-    for pack in packs {
-        let language = pack.file_name().unwrap().to_string_lossy().into_owned();
+    let read = |pack: PathBuf| {
         let (sentences, problems) = Sentences::from_folder(&pack.join("sentences"));
-        let (matcher, more) = Matcher::compile(&sentences, &fixtures::read(&pack.join("fixtures.yaml")).unwrap());
+        let names = fixtures::read(&pack.join("fixtures.yaml")).unwrap();
+        (pack, sentences, problems, names)
+    };
+    packs.into_iter().map(read).collect()
+}
+
+fn language(pack: &Path) -> String {
+    pack.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+/// The sentences and names of every pack, by its language.
+pub(in super::super) fn all() -> impl Iterator<Item = (String, Sentences, Vocabulary)> {
+    read_all().into_iter().map(|(pack, sentences, _problems, names)| (language(&pack), sentences, names))
+}
+
+#[test]
+fn packs_are_understood() {
+    for (pack, sentences, problems, names) in read_all() {
+        let language = language(&pack);
+        let (matcher, more) = Matcher::compile(&sentences, &names);
         // The packs' replies are in Jinja, which is said once a file; everything else must be read.
         let faults: Vec<String> = problems
             .iter()

@@ -77,9 +77,8 @@ async fn a_german_reply_is_german_to_the_last_word() {
         ("lösch alle Timer", "Der Timer ist gelöscht."),
         (
             "was kannst du",
-            "Ich kann zum Beispiel Absaugung, Werkbanklampe oder Deckenlampe schalten, einen Messwert vorlesen, einen \
-             Timer stellen und die Uhrzeit oder meinen Status sagen. Auf das Wort Stopp wird alles in den sicheren \
-             Zustand gebracht.",
+            "Sage zum Beispiel: schalte Werkbanklampe ein, wie ist Hallentemperatur oder stelle einen timer auf 10 minuten. \
+             Auf das Wort Stopp wird alles in den sicheren Zustand gebracht.",
         ),
     ];
     conversation("de", entities, "21.5", &table).await;

@@ -16,6 +16,33 @@ const LIBRARIES: &[&str] = &["libpocketsphinx.so.3"];
 
 type Config = c_void;
 type PsDecoder = c_void;
+type PsSeg = c_void;
+
+/// The search that a decoder is made with, by the library's name for it.
+pub(super) const MAIN_SEARCH: &CStr = c"_default";
+
+/// A word of the best hypothesis, with the frames (10 ms) that it takes.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Segment {
+    /// Its token; `<sil>`, `++NOISE++` and `(NULL)` are no words.
+    pub(super) word: String,
+    pub(super) first: usize,
+    /// The last of its frames.
+    pub(super) last: usize,
+    /// The acoustic score, a logarithm.
+    pub(super) acoustic: i32,
+}
+
+impl Segment {
+    pub(super) fn is_word(&self) -> bool {
+        !self.word.starts_with(['<', '(', '+'])
+    }
+
+    /// How many frames it takes; none for what stands between words.
+    pub(super) fn frames(&self) -> usize {
+        if self.word.starts_with('(') { 0 } else { (self.last + 1).saturating_sub(self.first) }
+    }
+}
 
 /// The functions of the library that are used.
 pub(super) struct Api {
@@ -31,6 +58,12 @@ pub(super) struct Api {
     ps_process_raw: unsafe extern "C" fn(*mut PsDecoder, *const i16, usize, c_int, c_int) -> c_int,
     ps_end_utt: unsafe extern "C" fn(*mut PsDecoder) -> c_int,
     ps_get_hyp: unsafe extern "C" fn(*mut PsDecoder, *mut i32) -> *const c_char,
+    ps_seg_iter: unsafe extern "C" fn(*mut PsDecoder) -> *mut PsSeg,
+    ps_seg_next: unsafe extern "C" fn(*mut PsSeg) -> *mut PsSeg,
+    ps_seg_word: unsafe extern "C" fn(*mut PsSeg) -> *const c_char,
+    ps_seg_frames: unsafe extern "C" fn(*mut PsSeg, *mut c_int, *mut c_int),
+    ps_seg_prob: unsafe extern "C" fn(*mut PsSeg, *mut i32, *mut i32, *mut i32) -> i32,
+    ps_seg_free: unsafe extern "C" fn(*mut PsSeg),
     // Keeps the functions above valid.
     _library: Library,
 }
@@ -96,6 +129,12 @@ impl Api {
             ps_process_raw: function!("ps_process_raw"),
             ps_end_utt: function!("ps_end_utt"),
             ps_get_hyp: function!("ps_get_hyp"),
+            ps_seg_iter: function!("ps_seg_iter"),
+            ps_seg_next: function!("ps_seg_next"),
+            ps_seg_word: function!("ps_seg_word"),
+            ps_seg_frames: function!("ps_seg_frames"),
+            ps_seg_prob: function!("ps_seg_prob"),
+            ps_seg_free: function!("ps_seg_free"),
             _library: library,
         })
     }
@@ -137,14 +176,19 @@ impl Decoder {
         Ok(Self { api: Arc::clone(api), decoder, config, _arguments: arguments })
     }
 
-    /// Restricts the decoder to a grammar.
+    /// Adds a grammar under a name, or takes it in the place of the one of that name, and searches by it.
     pub(super) fn set_grammar(&mut self, name: &CStr, jsgf: &CStr) -> Result<(), String> {
         // SAFETY: decoder and strings are valid; the library copies both strings.
         let code = unsafe { (self.api.ps_set_jsgf_string)(self.decoder.as_ptr(), name.as_ptr(), jsgf.as_ptr()) };
         if code != 0 {
             return Err("it refuses the grammar".to_owned());
         }
-        // SAFETY: as above; the name is that of the search which was just made.
+        self.search_by(name)
+    }
+
+    /// Searches by the grammar of that name from the next utterance on.
+    pub(super) fn search_by(&mut self, name: &CStr) -> Result<(), String> {
+        // SAFETY: decoder and name are valid; a name that no search has is refused with a code.
         match unsafe { (self.api.ps_set_search)(self.decoder.as_ptr(), name.as_ptr()) } {
             0 => Ok(()),
             _ => Err("it cannot search by the grammar".to_owned()),
@@ -190,6 +234,36 @@ impl Decoder {
         }
         // SAFETY: the string ends with NUL and is valid until the next call on this decoder; it is copied here.
         Some(unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+    }
+
+    /// The words of the best hypothesis after the end, with silence and noise between them; at most `most`.
+    pub(super) fn segments(&mut self, most: usize) -> Vec<Segment> {
+        let mut segments = Vec::new();
+        // SAFETY: the decoder is valid; null, where there is no hypothesis, is not followed.
+        let mut at = unsafe { (self.api.ps_seg_iter)(self.decoder.as_ptr()) };
+        while !at.is_null() {
+            if segments.len() == most {
+                // SAFETY: the iterator is valid and not used any more.
+                unsafe { (self.api.ps_seg_free)(at) };
+                break;
+            }
+            let (mut first, mut last, mut acoustic, mut language, mut back) = (0, 0, 0, 0, 0);
+            // SAFETY: the iterator is valid and each pointer is that of a local variable; the word is a string of the
+            // dictionary that ends with NUL and is copied here. Asked for the next, the library frees the iterator or
+            // gives the next one.
+            unsafe {
+                (self.api.ps_seg_frames)(at, &raw mut first, &raw mut last);
+                (self.api.ps_seg_prob)(at, &raw mut acoustic, &raw mut language, &raw mut back);
+                let word = (self.api.ps_seg_word)(at);
+                if !word.is_null() {
+                    let word = CStr::from_ptr(word).to_string_lossy().into_owned();
+                    let frame = |frame: c_int| usize::try_from(frame).unwrap_or(0);
+                    segments.push(Segment { word, first: frame(first), last: frame(last), acoustic });
+                }
+                at = (self.api.ps_seg_next)(at);
+            }
+        }
+        segments
     }
 }
 

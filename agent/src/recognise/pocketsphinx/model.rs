@@ -1,10 +1,12 @@
 //! The files of a PocketSphinx model: where they are, which phones it knows, and whether the library survives them.
 
 use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 
 use super::length::{beginning, lost_end, model_definition};
-use super::{Api, Messages, Problem, REMEDY, RecogniseError, Search, load, write_file};
+use super::{Api, Messages, Problem, REMEDY, RecogniseError, Search, load};
 
 /// The most phones a model may have; the English one has 42.
 const MAX_PHONES: usize = 1000;
@@ -158,9 +160,12 @@ pub(in crate::recognise) fn probe(folder: &Path) -> Result<(), String> {
         phones.iter().enumerate().map(|(index, phone)| format!("w{index} {phone} {phone}\n")).collect();
     let words: Vec<String> = (0..phones.len()).map(|index| format!("w{index}")).collect();
     let jsgf = format!("#JSGF V1.0;\ngrammar trial;\npublic <trial> = ( {} )+;\n", words.join(" | "));
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let dictionary = write_file(folder.path(), "words-", ".dict", &dictionary).map_err(text)?;
-    let mut decoder = load(&api, &model, dictionary.path(), &Search::Grammar(&jsgf))?;
+    // A file without a name: a trial may be ended at any time, and leaves nothing behind.
+    let failed = |error: std::io::Error| error.to_string();
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    file.write_all(dictionary.as_bytes()).and_then(|()| file.flush()).map_err(failed)?;
+    let dictionary = PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let mut decoder = load(&api, &model, &dictionary, &Search::Grammar(&jsgf))?;
     // A fixed sequence (Numerical Recipes' generator) that sounds like noise.
     let mut state = 1_u32;
     let noise: Vec<i16> = std::iter::repeat_with(|| {

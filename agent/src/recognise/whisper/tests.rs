@@ -1,5 +1,5 @@
 use super::*;
-use crate::intents::lint::sample;
+use crate::intents::sample::sample;
 use crate::intents::speech::written_grammar;
 use crate::intents::{NamedEntity, Sentences, Vocabulary};
 use crate::recognise::grammar::gbnf::reader::Gbnf;
@@ -97,7 +97,7 @@ fn what_can_be_said_is_a_sentence_of_both_grammars_and_other_words_are_not() {
     let (sentences, vocabulary, grammar) = english();
     let gbnf = Gbnf::read(&grammar.to_gbnf().unwrap());
     let mut bias = Bias::new(grammar.automaton().unwrap(), Vec::new());
-    let samples = sample(&sentences, &vocabulary, 600, 5);
+    let (samples, _unsayable) = sample(&sentences, &vocabulary, 600, 5);
     let templates: std::collections::BTreeSet<_> = samples.iter().map(|sample| sample.template.clone()).collect();
     assert!(samples.len() == 600 && templates.len() > 100, "{} of {} templates", samples.len(), templates.len());
     let mut wrong = Vec::new();

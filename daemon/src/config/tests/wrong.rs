@@ -41,7 +41,7 @@ wrong! {
     device_id_with_a_slash: "[device]\nid = \"a/b\"\n"
         => "victus.toml:2: device.id: expected a name of letters, digits, _ and -, at most 64, found \"a/b\"";
     language_without_sentences: "[device]\nlanguage = \"tlh\"\n"
-        => "victus.toml:2: device.language: expected one of \"de\", \"en\", \"es\", \"fr\", \"nl\", found \"tlh\"";
+        => "victus.toml:2: device.language: expected one of \"de\", \"en\", \"es\", \"fr\", \"nl\", found \"tlh\"; for another language put sentences in sentences/CODE";
     unknown_timezone: "[device]\ntimezone = \"Europe/Berln\"\n"
         => "victus.toml:2: device.timezone: expected a time zone such as \"Europe/Berlin\" or \"UTC\", found \"Europe/Berln\", which this machine does not know: correct it, or install the package tzdata";
     recognizer_nearly_right: "[voice]\nrecognizer = \"pocketsphynx\"\n"

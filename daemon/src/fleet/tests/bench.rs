@@ -116,7 +116,7 @@ impl Bench {
             store: Store::open(store).unwrap(),
             entities: vec![fan()],
             points: Arc::new(points(folder.path(), &clock)),
-            sentences: Sentences::for_language("en", None).0,
+            sentences: Arc::new(Sentences::for_language("en", None).0),
             time_zone: TimeZone::UTC,
             health: Arc::new(Health::new(Arc::clone(&clock))),
             clock,
