@@ -219,8 +219,8 @@ impl Orchestrator {
         let (route, rule) = route::route(&facts);
         turn.route = Some(rule.to_owned());
         if route == Route::AskBack {
-            let meant = turn.repaired.as_deref().unwrap_or(&turn.text);
-            (turn.outcome, turn.reply) = (Outcome::Asked, language.phrase("unsure", &[("choices", meant)]));
+            let meant = language.matcher.without_skip_words(turn.repaired.as_deref().unwrap_or(&turn.text));
+            (turn.outcome, turn.reply) = (Outcome::Asked, language.phrase("unsure", &[("choices", &meant)]));
             return;
         }
         if route == Route::NotHeard {

@@ -290,6 +290,14 @@ impl Matcher {
         ids
     }
 
+    /// A sentence as it was written, without the words that say nothing ("please").
+    pub fn without_skip_words(&self, text: &str) -> String {
+        match bounded(text) {
+            Ok(normal) => normal.without_words(&self.compiled.skip_words, !self.compiled.ignore_whitespace).said(),
+            Err(_too_long) => text.to_owned(),
+        }
+    }
+
     /// How a sentence was matched; where it was not, what came closest and where it failed.
     pub fn explain(&self, text: &str, context: &Context) -> Explanation {
         match self.readings(text, context) {

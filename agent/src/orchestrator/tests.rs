@@ -204,7 +204,8 @@ async fn a_viewer_may_ask_and_not_switch() {
 #[tokio::test]
 async fn a_doubtful_recognition_asks_and_does_nothing() {
     let bench = bench();
-    let request = Request { confidence: Some(0.3), ..Request::typed("turn on the extraction fan", Caller::voice()) };
+    let request =
+        Request { confidence: Some(0.3), ..Request::typed("please turn on the extraction fan", Caller::voice()) };
     let turn = bench.appliance.orchestrator.ask(request).await;
     assert_eq!((turn.outcome, turn.plan.len()), (Outcome::Asked, 0));
     assert_eq!(turn.reply, "Did you mean turn on the extraction fan?");
