@@ -9,7 +9,12 @@ use std::sync::{Arc, OnceLock};
 use crate::entities::{Entities, Entity};
 use crate::intents::sample::{Examples, examples};
 use crate::intents::spoken::Spoken;
-use crate::intents::{Completion, Completions, Matcher, NamedEntity, Problem, Responses, Sentences, Vocabulary};
+use crate::intents::{
+    Completion, Completions, IntentMatch, Matcher, NamedEntity, Problem, Responses, Sentences, Vocabulary,
+};
+
+/// The slots that hold what an entity is set to.
+const LEVELS: [&str; 3] = ["brightness", "percentage", "position"];
 
 /// Compiled sentences with their replies.
 pub struct Language {
@@ -34,7 +39,7 @@ impl Language {
         let (matcher, problems) = Matcher::compile(&sentences, &names);
         let language = Self {
             code: sentences.language.clone(),
-            examples: examples(&sentences, &names, &matcher),
+            examples: examples(&sentences, &names, &matcher, &|reading| can_be_done(reading, entities)),
             responses: sentences.responses.clone(),
             matcher,
             sentences,
@@ -79,6 +84,13 @@ impl Language {
             self.responses.render(&format!("errors.{key}"), &values)
         }
     }
+}
+
+/// Whether these entities can do it: only some are set to a number.
+fn can_be_done(reading: &IntentMatch, entities: &Entities) -> bool {
+    let to_a_number = LEVELS.iter().any(|slot| reading.slots.contains_key(*slot));
+    let is_numeric = |id: &String| entities.get(id).is_some_and(|entity| entity.numeric);
+    !to_a_number || reading.entities.iter().all(is_numeric)
 }
 
 fn owned(values: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -133,12 +133,12 @@ byId("stop").addEventListener("click", async () => {
   }
 });
 
+const sheets = [byId("health"), byId("say")];
 document.addEventListener("click", (event) => {
-  const sheet = byId("health");
-  if (sheet.open && !sheet.contains(event.target)) sheet.open = false;
+  for (const sheet of sheets) if (sheet.open && !sheet.contains(event.target)) sheet.open = false;
 });
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") byId("health").open = false;
+  if (event.key === "Escape") for (const sheet of sheets) sheet.open = false;
 });
 
 async function start() {

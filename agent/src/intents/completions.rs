@@ -18,6 +18,7 @@ use super::speech;
 use crate::recognise::grammar::SpeechGrammar;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use ways::{Place, Ways};
 use written::WrittenWords;
 
@@ -27,6 +28,8 @@ pub const MAX_COMPLETIONS: usize = 50;
 const MAX_BYTES: usize = 2_000;
 /// The most words that are added where nothing else can come.
 const MAX_ADDED: usize = 8;
+/// As how many templates more a word counts with which the name of a thing begins: most requests are about one.
+const NAME_COUNTS: usize = 4;
 
 /// A way in which a text can go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -44,6 +47,8 @@ pub struct Completion {
 pub struct Completions {
     grammar: SpeechGrammar,
     written: WrittenWords,
+    /// The words with which names of entities begin.
+    named: HashSet<String>,
     skip_words: Vec<Vec<char>>,
     numerals: Option<&'static Numerals>,
 }
@@ -57,7 +62,10 @@ impl Completions {
             sentences.skip_words.iter().map(|word| normalise::sentence(word).characters).collect();
         skip_words.sort_by_key(|word| Reverse(word.len()));
         let written = WrittenWords::new(sentences, vocabulary);
-        Completions { grammar, written, skip_words, numerals: Numerals::of(&sentences.language) }
+        let names = vocabulary.entities.iter().flat_map(|entity| &entity.names);
+        let first = |name: &String| normalise::sentence(name).text().split(' ').next().map(str::to_owned);
+        let named = names.filter_map(first).collect();
+        Completions { grammar, written, named, skip_words, numerals: Numerals::of(&sentences.language) }
     }
 
     /// How a text can go on, what begins most templates first, and then what their files say first; at most `limit` ways, and [`MAX_COMPLETIONS`].
@@ -103,10 +111,11 @@ impl Completions {
     ) -> Vec<Completion> {
         let next = ways.next(from);
         let mut words: Vec<(&'g str, Vec<Place>)> = next.words.into_iter().filter(|(word, _)| fits(word)).collect();
-        words.sort_by_cached_key(|(_, places)| {
+        words.sort_by_cached_key(|(word, places)| {
             // An article before a name leads mostly to where one is already: what says more comes first.
             let says_nothing = places.iter().filter(|place| next.here.contains(place)).count() * 2 > places.len();
             let (count, first) = ways.sentences(places);
+            let count = if self.named.contains(*word) { count + NAME_COUNTS } else { count };
             (says_nothing, Reverse(count), first)
         });
         let complete = |(word, places): (&'g str, Vec<Place>)| {

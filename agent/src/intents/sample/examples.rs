@@ -12,6 +12,9 @@ use serde::Serialize;
 /// The most examples of one intent.
 const MAX_EXAMPLES: usize = 4;
 
+/// With how many names an example is tried.
+const MAX_DRAWS: usize = 64;
+
 /// An intent and how it may be said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Examples {
@@ -21,8 +24,14 @@ pub struct Examples {
     pub sentences: Vec<String>,
 }
 
-/// Examples of every intent that can be asked for, in the order of the sentence files.
-pub fn examples(sentences: &Sentences, vocabulary: &Vocabulary, matcher: &Matcher) -> Vec<Examples> {
+/// Examples of every intent that can be asked for: first what is about things, then the rest, each in the order of the
+/// sentence files. None is told of which `can_be_done` says no.
+pub fn examples(
+    sentences: &Sentences,
+    vocabulary: &Vocabulary,
+    matcher: &Matcher,
+    can_be_done: &dyn Fn(&IntentMatch) -> bool,
+) -> Vec<Examples> {
     let stated = sentences.blocks.iter().any(|block| block.example.is_some());
     let mut sampler = Sampler::new(sentences, vocabulary, 0);
     let mut all: Vec<Examples> = Vec::new();
@@ -33,11 +42,14 @@ pub fn examples(sentences: &Sentences, vocabulary: &Vocabulary, matcher: &Matche
         let Some(last) = all.last_mut().filter(|last| last.sentences.len() < MAX_EXAMPLES) else { continue };
         let mut is_good = |sample: &Sample| {
             let matches = matcher.matches(&sample.text);
-            let sure = matches.unambiguous().is_some_and(|it| it.intent == block.intent && is_about_something(it));
-            sure && sample.context.is_empty() && !last.sentences.contains(&sample.text)
+            let right = |it: &&IntentMatch| it.intent == block.intent && is_about_something(it) && can_be_done(it);
+            matches.unambiguous().filter(right).is_some()
+                && sample.context.is_empty()
+                && !last.sentences.contains(&sample.text)
         };
         let sample = if stated {
-            sampler.example(index).filter(&mut is_good)
+            // Each time with the next name: not every thing can do everything.
+            (0..vocabulary.entities.len().clamp(1, MAX_DRAWS)).find_map(|_| sampler.example(index).filter(&mut is_good))
         } else {
             let mut plain = block.templates.iter().filter_map(|it| sampler.draw_in(Manner::Plain, index, it).ok());
             plain.find(is_good)
@@ -45,6 +57,8 @@ pub fn examples(sentences: &Sentences, vocabulary: &Vocabulary, matcher: &Matche
         last.sentences.extend(sample.map(|sample| sample.text));
     }
     all.retain(|examples| !examples.sentences.is_empty());
+    let about_things = |text: &String| matcher.matches(text).all().any(|reading| !reading.entities.is_empty());
+    all.sort_by_cached_key(|examples| !examples.sentences.iter().any(about_things));
     all
 }
 

@@ -1,7 +1,7 @@
 //! What is drawn: every template, the same for the same seed, and only what means what it was drawn for.
 
 use super::super::tests::{built_in_languages, english, packs, workshop};
-use super::super::{Matcher, Source};
+use super::super::{IntentMatch, Matcher, Source};
 use super::*;
 use std::collections::BTreeSet;
 
@@ -123,15 +123,27 @@ fn what_is_drawn_of_a_pack_means_that() {
 fn what_can_be_said_is_told_for_what_is_there() {
     for (language, sentences, names) in built_in_languages() {
         let (matcher, _) = Matcher::compile(&sentences, &names);
-        let all = examples(&sentences, &names, &matcher);
+        let all = examples(&sentences, &names, &matcher, &|_| true);
         let stated = sentences.blocks.iter().filter(|block| block.example.is_some()).count();
         let told: usize = all.iter().map(|examples| examples.sentences.len()).sum();
         assert_eq!((told, stated), (26, 26), "{language}: every example can be said here: {all:#?}");
         let (matcher, _) = Matcher::compile(&sentences, &Vocabulary::default());
-        let bare = examples(&sentences, &Vocabulary::default(), &matcher);
+        let bare = examples(&sentences, &Vocabulary::default(), &matcher, &|_| true);
         let intents: Vec<&str> = bare.iter().map(|examples| examples.intent.as_str()).collect();
         assert!(intents.contains(&"HassStartTimer") && !intents.contains(&"HassTurnOn"), "{language}: {bare:#?}");
     }
+}
+
+#[test]
+fn what_cannot_be_done_is_not_told() {
+    let (sentences, names) = (english(), workshop());
+    let (matcher, _) = Matcher::compile(&sentences, &names);
+    let dims = |reading: &IntentMatch| reading.intent != "HassLightSet" || reading.entities == ["light.booth_light"];
+    let all = examples(&sentences, &names, &matcher, &dims);
+    let told = all.iter().find(|examples| examples.intent == "HassLightSet").unwrap();
+    assert_eq!(told.sentences, ["set the Booth light to 50 percent"]);
+    let none = examples(&sentences, &names, &matcher, &|_| false);
+    assert_eq!(none, []);
 }
 
 #[test]
@@ -140,6 +152,6 @@ fn without_stated_examples_the_plainest_sentences_are_told() {
         "language: en\nintents:\n  A:\n    data:\n      - sentences: ['[please] (make|brew) {size} tea[s] [now]']\n      - sentences: ['say {any}']\nlists: {size: {values: [big, small]}, any: {wildcard: true}}\n",
     );
     let (matcher, _) = Matcher::compile(&sentences, &workshop());
-    let told = examples(&sentences, &workshop(), &matcher);
+    let told = examples(&sentences, &workshop(), &matcher, &|_| true);
     assert_eq!(told, [Examples { intent: "A".to_owned(), sentences: vec!["make big teas".to_owned()] }]);
 }
