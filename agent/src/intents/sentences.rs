@@ -44,7 +44,7 @@ mod read;
 use super::responses::Responses;
 use super::template::{Expression, NumberRange};
 use super::{Origin, SlotValue, builtin};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::path::Path;
 
@@ -221,13 +221,12 @@ impl Sentences {
             "en".clone_into(&mut sentences.language);
         }
         // All blocks of an intent stand together, where its first one stands: of equal readings the first is answered.
-        let mut order: Vec<String> = Vec::new();
+        let mut order: HashMap<String, usize> = HashMap::new();
         for block in &sentences.blocks {
-            if !order.contains(&block.intent) {
-                order.push(block.intent.clone());
-            }
+            let next = order.len();
+            order.entry(block.intent.clone()).or_insert(next);
         }
-        sentences.blocks.sort_by_key(|block| order.iter().position(|intent| *intent == block.intent));
+        sentences.blocks.sort_by_key(|block| order.get(&block.intent).copied());
         check::drop_broken(&mut sentences, &mut problems);
         (sentences, problems)
     }

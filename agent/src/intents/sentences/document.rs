@@ -9,6 +9,9 @@ use std::fmt;
 /// The largest file that is read, in bytes.
 const MAX_FILE_BYTES: usize = 4 << 20;
 
+/// The deepest nesting of maps and lists. Sentences need some twelve levels; each takes some of the stack.
+const MAX_DEPTH: usize = 32;
+
 /// A place in a document, both counted from 1; 0 where it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
@@ -93,7 +96,7 @@ pub(super) fn read(text: &str) -> Result<Node, (Place, String)> {
     let options = serde_saphyr::options! {
         with_snippet: false,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
-        budget: serde_saphyr::budget! { max_depth: 64 },
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
     };
     let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location().map_or(Place { line: 1, column: 1 }, place);
