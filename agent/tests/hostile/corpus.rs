@@ -67,7 +67,7 @@ fn attack(file: String, text: String) -> Attack {
 
 /// A file without fault that is loaded beside every attack, and what can be said by it.
 pub(crate) fn beside() -> Source {
-    let text = "language: en\nintents:\n  Beside: {data: [{sentences: ['stay where you are', 'see to {name}']}]}\n";
+    let text = "intents:\n  Beside: {data: [{sentences: ['stay where you are', 'see to {name}']}]}\n";
     Source { name: "beside.yaml".to_owned(), text: text.to_owned() }
 }
 

@@ -270,7 +270,8 @@ impl<'c, 't> Walk<'c, 't> {
 
     fn count(&mut self, state: StateId) -> Result<(), &'static str> {
         self.steps += self.automaton.weight(state);
-        let bounded = self.steps <= self.most_steps && self.captures.len() <= MAX_CAPTURES && self.ends.len() <= MAX_OUTCOMES;
+        let bounded =
+            self.steps <= self.most_steps && self.captures.len() <= MAX_CAPTURES && self.ends.len() <= MAX_OUTCOMES;
         if bounded { Ok(()) } else { Err(TOO_MANY_STEPS) }
     }
 

@@ -199,7 +199,8 @@ impl<'a> Checker<'a> {
             Some(_) => Ok(shared.get(name).copied().unwrap_or_default()),
             None if VOCABULARY_LISTS.contains(&name) => Ok(0),
             None => {
-                let message = format!("the list `{{{name}}}` is not defined; add it under `lists`, or correct its name");
+                let message =
+                    format!("the list `{{{name}}}` is not defined; add it under `lists`, or correct its name");
                 Err(Fault { message, origin })
             }
         }

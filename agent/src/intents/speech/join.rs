@@ -75,7 +75,10 @@ impl<'a> Builder<'a> {
         let pieces = |ways: &[Vec<Bit>]| ways.iter().map(Vec::len).sum::<usize>();
         self.ways_made += pieces(ways) * next.len() + pieces(next) * ways.len() + 1;
         if self.ways_made > MAX_PIECES {
-            self.too_many(scope, &format!("parts of words that touch take more than {MAX_PIECES} pieces to put together"));
+            self.too_many(
+                scope,
+                &format!("parts of words that touch take more than {MAX_PIECES} pieces to put together"),
+            );
             return None;
         }
         Some(ways.iter().flat_map(|way| next.iter().map(move |more| [way.as_slice(), more].concat())).collect())
