@@ -141,8 +141,8 @@ fn many() -> Vec<Attack> {
         attack("many-intents", "x", &intents(3_000, &|n| format!("say {n}")), &[]),
         attack("many-of-the-same", "x", &sentences(4_000, &|_| "same again".to_owned()), &[]),
         attack("many-slots-of-any-words", "x", &format!("{}{any}", sentences(300, &|n| format!("{{any:s{n}}}"))), &[]),
-        attack("many-ranges", "x", &sentences(500, &|n| format!("{{0..{n}:n}}")), &[]),
-        attack("many-ranges-and-slots", "x", &sentences(500, &|n| format!("{{0..{n}:n{n}}} [a] [b]")), &[]),
+        attack("many-ranges", "x", &sentences(200, &|n| format!("{{0..{n}:n}}")), &[]),
+        attack("many-ranges-and-slots", "x", &sentences(200, &|n| format!("{{0..{n}:n{n}}} [a] [b]")), &[]),
     ]
 }
 
