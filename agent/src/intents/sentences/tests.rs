@@ -162,9 +162,9 @@ fn bad_yaml_costs_its_file_only() {
 
 #[test]
 fn what_is_missing_at_the_end_is_named_by_the_last_line() {
-    let (_, problems) = load("language: en\nfillers: [\"uh]\n");
+    let (_, problems) = load("language: en\nfillers:\n  - \"uh\n");
     assert_eq!(problems.len(), 1);
-    assert!(problems[0].starts_with("own.yaml:2: the file is no YAML"), "{problems:?}");
+    assert!(problems[0].starts_with("own.yaml:3: the file is no YAML"), "{problems:?}");
 }
 
 #[test]
