@@ -45,8 +45,9 @@ mod read;
 use super::responses::Responses;
 use super::template::{Expression, NumberRange};
 use super::{Origin, SlotValue, builtin};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::io::Read as _;
 use std::path::Path;
 
 pub(crate) use context::{Requirements, admits};
@@ -226,13 +227,12 @@ impl Sentences {
             "en".clone_into(&mut sentences.language);
         }
         // All blocks of an intent stand together, where its first one stands: of equal readings the first is answered.
-        let mut order: Vec<String> = Vec::new();
+        let mut order: HashMap<String, usize> = HashMap::new();
         for block in &sentences.blocks {
-            if !order.contains(&block.intent) {
-                order.push(block.intent.clone());
-            }
+            let next = order.len();
+            order.entry(block.intent.clone()).or_insert(next);
         }
-        sentences.blocks.sort_by_key(|block| order.iter().position(|intent| *intent == block.intent));
+        sentences.blocks.sort_by_key(|block| order.get(&block.intent).copied());
         check::drop_broken(&mut sentences, &mut problems);
         (sentences, problems)
     }
@@ -319,13 +319,13 @@ impl Block {
 }
 
 fn read_folder(folder: &Path, problems: &mut Vec<Problem>) -> Vec<Source> {
-    let mut fault = |path: &Path, message: String| {
-        problems.push(Problem { origin: Origin { file: path.display().to_string(), line: 1 }, column: None, message });
+    let mut fault = |path: &Path, line: usize, message: String| {
+        problems.push(Problem { origin: Origin { file: path.display().to_string(), line }, column: None, message });
     };
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            fault(folder, format!("the folder can't be read: {error}; its sentences are left out"));
+            fault(folder, 1, format!("the folder can't be read: {error}; its sentences are left out"));
             return Vec::new();
         }
     };
@@ -335,18 +335,42 @@ fn read_folder(folder: &Path, problems: &mut Vec<Problem>) -> Vec<Source> {
         .collect();
     paths.sort();
     if paths.len() > MAX_FILES {
-        fault(folder, format!("the folder holds {} sentence files; only the first {MAX_FILES} are read", paths.len()));
+        fault(
+            folder,
+            1,
+            format!("the folder holds {} sentence files; only the first {MAX_FILES} are read", paths.len()),
+        );
         paths.truncate(MAX_FILES);
     }
     let mut sources = Vec::new();
     for path in paths {
-        match std::fs::read(&path).map(String::from_utf8) {
-            Ok(Ok(text)) => sources.push(Source { name: path.display().to_string(), text }),
-            Ok(Err(error)) => fault(&path, format!("the file is not UTF-8 ({}); it is left out", error.utf8_error())),
-            Err(error) => fault(&path, format!("the file can't be read: {error}; it is left out")),
+        match read_file(&path) {
+            Ok(text) => sources.push(Source { name: path.display().to_string(), text }),
+            Err((line, message)) => fault(&path, line, format!("{message}; it is left out")),
         }
     }
     sources
+}
+
+/// Reads a file, if it is one and not too large; where not, the line and the reason.
+fn read_file(path: &Path) -> Result<String, (usize, String)> {
+    let failed = |error: std::io::Error| (1, format!("the file can't be read: {error}"));
+    // What is no file may block for ever or never end.
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err((1, "this is no file".to_owned()));
+    }
+    if metadata.len() > document::MAX_FILE_BYTES as u64 {
+        return Err((1, document::too_large(metadata.len())));
+    }
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(document::MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let before = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        (line, format!("the file is not UTF-8 ({})", error.utf8_error()))
+    })
 }
 
 #[cfg(test)]

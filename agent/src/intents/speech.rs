@@ -44,6 +44,8 @@ fn build(sentences: &Sentences, vocabulary: &Vocabulary, written: bool) -> (Spee
         rules: HashMap::new(),
         touched: HashMap::new(),
         touched_words: 0,
+        ways_made: 0,
+        names: HashMap::new(),
     };
     if sentences.ignore_whitespace {
         return (builder.grammar, builder.problems);
@@ -64,6 +66,9 @@ fn build(sentences: &Sentences, vocabulary: &Vocabulary, written: bool) -> (Spee
     builder.keep_what_is_used();
     (builder.grammar, builder.problems)
 }
+
+/// How many rules of one name are looked through for one that says the same.
+const MOST_ALIKE: usize = 50;
 
 /// The block from which a template is seen.
 #[derive(Clone, Copy)]
@@ -90,6 +95,10 @@ struct Builder<'a> {
     touched: HashMap<(String, join::Side, String), Option<Expansion>>,
     /// How many words those have.
     touched_words: usize,
+    /// How many pieces the ways have that were written out where parts touch.
+    ways_made: usize,
+    /// How many rules have been made under a name.
+    names: HashMap<String, usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -107,6 +116,7 @@ impl<'a> Builder<'a> {
             }),
             Expression::Permutation(parts) => {
                 let members = parts.iter().map(|part| self.convert(part, scope)).collect::<Option<Vec<_>>>()?;
+                self.has_room_for_orders(&members, scope)?;
                 let orders = join::orders(members.len()).into_iter();
                 let order = |order: Vec<usize>| {
                     Expansion::Sequence(order.into_iter().map(|member| members[member].clone()).collect())
@@ -144,7 +154,11 @@ impl<'a> Builder<'a> {
             .chars()
             .map(|character| if character.is_ascii_alphanumeric() { character } else { '_' })
             .collect();
-        for number in 1.. {
+        // Of very many rules of one name only the first are looked through for the same one.
+        let made = self.names.entry(plain.clone()).or_default();
+        let unique = (*made > MOST_ALIKE).then_some(*made + 1);
+        *made += 1;
+        for number in unique.into_iter().chain(1..) {
             let candidate = if number == 1 { plain.clone() } else { format!("{plain}_{number}") };
             match self.grammar.rules.get(&candidate) {
                 Some(rule) if rule.expansion == expansion => return candidate,

@@ -105,7 +105,7 @@ pub fn parse(template: &str) -> Result<Expression, TemplateError> {
     if characters.is_empty() {
         return Err(TemplateError { offset: 0, message: "the template is empty; write what is said".to_owned() });
     }
-    let mut parser = Parser { characters: &characters, position: 0, depth: 0 };
+    let mut parser = Parser { characters: &characters, position: 0, depth: 0, turns: 0 };
     let expression = parser.group(None).map_err(shift)?;
     Ok(expression)
 }
@@ -114,6 +114,8 @@ struct Parser<'a> {
     characters: &'a [char],
     position: usize,
     depth: usize,
+    /// How often `|` followed a `;` in the same group, or `;` a `|`.
+    turns: usize,
 }
 
 /// What joins the members of the group being read.
@@ -161,8 +163,8 @@ impl Parser<'_> {
                         format!("`{character}` closes nothing here; write `\\{character}` for the character itself"),
                     );
                 }
-                '|' => members = self.separate(Joint::Alternatives, &mut joint, members),
-                ';' => members = self.separate(Joint::Permutation, &mut joint, members),
+                '|' => members = self.separate(Joint::Alternatives, &mut joint, members)?,
+                ';' => members = self.separate(Joint::Permutation, &mut joint, members)?,
                 _ => {
                     let part = self.part(character)?;
                     if let Some(last) = members.last_mut() {
@@ -187,14 +189,22 @@ impl Parser<'_> {
         wanted: Joint,
         joint: &mut Joint,
         mut members: Vec<Vec<Expression>>,
-    ) -> Vec<Vec<Expression>> {
+    ) -> Result<Vec<Vec<Expression>>, TemplateError> {
         self.position += 1;
         if *joint != wanted && *joint != Joint::Sequence {
+            // Each time what was read so far is nested one level deeper.
+            self.turns += 1;
+            if self.turns > MAX_TEMPLATE_DEPTH {
+                return self.fault(
+                    self.position - 1,
+                    format!("`|` and `;` stand here by turns more than {MAX_TEMPLATE_DEPTH} times; use brackets"),
+                );
+            }
             members = vec![vec![join(*joint, members)]];
         }
         *joint = wanted;
         members.push(Vec::new());
-        members
+        Ok(members)
     }
 
     fn part(&mut self, character: char) -> Result<Expression, TemplateError> {
@@ -455,6 +465,9 @@ mod tests {
         assert!(deep.is_err());
         let nested = parse(&format!("{}a{}", "(".repeat(30), ")".repeat(30))).expect_err("too deep");
         assert!(nested.message.contains("nested deeper"), "{nested}");
+        assert!(parse(&"a|b;".repeat(10)).is_ok());
+        let joints = parse(&"a|b;".repeat(1_900)).expect_err("too deep");
+        assert!(joints.message.contains("by turns"), "{joints}");
     }
 
     proptest! {

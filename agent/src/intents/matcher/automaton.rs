@@ -29,7 +29,7 @@ const MAX_KEPT: usize = 500_000;
 type Place = (NodeId, u16);
 
 /// What a walk has to branch for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Gate {
     /// A value of this list.
     Values(u32),
@@ -253,7 +253,7 @@ impl Automaton {
         }
         let mut literals: Vec<Place> = Vec::new();
         let mut spaces = Vec::new();
-        let mut doors: Vec<Door> = Vec::new();
+        let mut doors = Doors::default();
         let mut accepts = Vec::new();
         let mut open: Vec<Place> = places.iter().rev().copied().collect();
         let mut looked_at = 0_u32;
@@ -279,16 +279,16 @@ impl Automaton {
                     let targets = &compiled.targets[first as usize..(first + count) as usize];
                     open.extend(targets.iter().rev().map(|&target| (target, 0)));
                 }
-                Node::Values { list, slot, next } => add(&mut doors, Gate::Values(list), slot, next),
-                Node::Number { numbers, slot, next } => add(&mut doors, Gate::Number(numbers), slot, next),
-                Node::Wildcard { slot, next } => add(&mut doors, Gate::Wildcard, slot, next),
+                Node::Values { list, slot, next } => doors.add(Gate::Values(list), slot, next),
+                Node::Number { numbers, slot, next } => doors.add(Gate::Number(numbers), slot, next),
+                Node::Wildcard { slot, next } => doors.add(Gate::Wildcard, slot, next),
             }
         }
         State {
             weight: 1 + looked_at / 8,
             literals: literals.into_boxed_slice(),
             spaces: spaces.into_boxed_slice(),
-            doors: doors.into_boxed_slice(),
+            doors: doors.doors.into_boxed_slice(),
             accepts: accepts.into_boxed_slice(),
             accepts_at_end: None,
             ways: Vec::new(),
@@ -296,10 +296,20 @@ impl Automaton {
     }
 }
 
-/// Lets a node follow a gate; gates that take the same for the same slot are one.
-fn add(doors: &mut Vec<Door>, gate: Gate, slot: u32, next: NodeId) {
-    match doors.iter_mut().find(|door| door.gate == gate && door.slot == slot) {
-        Some(door) => door.next.push(next),
-        None => doors.push(Door { gate, slot, next: vec![next], behind: [None; 2] }),
+/// The gates of a state in the making.
+#[derive(Default)]
+struct Doors {
+    doors: Vec<Door>,
+    known: HashMap<(Gate, u32), usize>,
+}
+
+impl Doors {
+    /// Lets a node follow a gate; gates that take the same for the same slot are one.
+    fn add(&mut self, gate: Gate, slot: u32, next: NodeId) {
+        let at = *self.known.entry((gate, slot)).or_insert(self.doors.len());
+        match self.doors.get_mut(at) {
+            Some(door) => door.next.push(next),
+            None => self.doors.push(Door { gate, slot, next: vec![next], behind: [None; 2] }),
+        }
     }
 }

@@ -5,7 +5,7 @@
 mod names;
 
 use super::super::numerals::Numerals;
-use super::super::sentences::{Block, ListKind, NumberList, Problem, Sentences, VOCABULARY_LISTS};
+use super::super::sentences::{Block, ListKind, ListValue, NumberList, Problem, Sentences, VOCABULARY_LISTS};
 use super::super::template::Expression;
 use super::Vocabulary;
 use super::graph::{
@@ -18,6 +18,8 @@ use std::collections::HashMap;
 const MAX_TEMPLATE_NODES: usize = 20_000;
 /// The most nodes in all.
 const MAX_NODES: usize = 2_000_000;
+/// So many characters of literals, or so many ways on from choices, count as a node.
+const COUNT_AS_NODE: usize = 16;
 
 /// The list of the names of entities: the first one compiled.
 pub(super) const NAMES: u32 = 0;
@@ -35,6 +37,7 @@ pub(super) fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Compil
         nullable: Vec::new(),
         slots: HashMap::new(),
         lists: HashMap::new(),
+        numbers: HashMap::new(),
         limit: 0,
     };
     compiler.skip_words();
@@ -58,6 +61,8 @@ struct Compiler<'a> {
     nullable: Vec<bool>,
     slots: HashMap<String, u32>,
     lists: HashMap<ListKey, u32>,
+    /// Numbers already compiled, by their first, their last and their step.
+    numbers: HashMap<(i64, i64, i64), Vec<u32>>,
     /// How many nodes there may be when the current template is done.
     limit: usize,
 }
@@ -102,7 +107,7 @@ impl Compiler<'_> {
             metadata: block.metadata.clone(),
         });
         for template in &block.templates {
-            self.limit = (self.out.nodes.len() + MAX_TEMPLATE_NODES).min(MAX_NODES);
+            self.limit = (self.size() + MAX_TEMPLATE_NODES).min(MAX_NODES);
             let kept = (self.out.nodes.len(), self.out.literals.len(), self.out.targets.len());
             let owner = self.out.templates.len() as u32;
             let start = self
@@ -137,8 +142,13 @@ impl Compiler<'_> {
         self.lists.retain(|_, list| (lists[*list as usize].root as usize) < nodes);
     }
 
+    /// What has been compiled, in nodes.
+    fn size(&self) -> usize {
+        self.out.nodes.len() + (self.out.literals.len() + self.out.targets.len()) / COUNT_AS_NODE
+    }
+
     fn node(&mut self, node: Node) -> Result<NodeId, TooLarge> {
-        if self.out.nodes.len() >= self.limit {
+        if self.size() >= self.limit {
             return Err(TooLarge);
         }
         Ok(self.add_node(node))
@@ -230,15 +240,7 @@ impl Compiler<'_> {
             Some(ListKind::Values(values)) => {
                 let list = match self.lists.get(&key) {
                     Some(&list) => list,
-                    None => {
-                        let mut compiled = Values::default();
-                        for value in values {
-                            let stands_for =
-                                CompiledValue { out: value.out.clone(), context: value.context.clone(), entity: None };
-                            self.value(&mut compiled, &value.expression, stands_for, (index, block))?;
-                        }
-                        self.add_list(key, compiled)
-                    }
+                    None => self.values(key, values, (index, block))?,
                 };
                 let slot = self.slot(slot);
                 self.node(Node::Values { list, slot, next })
@@ -251,6 +253,22 @@ impl Compiler<'_> {
                 None => self.split(&[]),
             },
         }
+    }
+
+    /// Compiles the values of a list. They are no part of the template that is the first to use them.
+    fn values(&mut self, key: ListKey, values: &[ListValue], (index, block): (usize, &Block)) -> Result<u32, TooLarge> {
+        let (limit, before) = (self.limit, self.size());
+        self.limit = MAX_NODES;
+        // What all share is seen from no block.
+        let nobody = Block::default();
+        let seen_from = if key.0.is_some() { (index, block) } else { (usize::MAX, &nobody) };
+        let mut compiled = Values::default();
+        for value in values {
+            let stands_for = CompiledValue { out: value.out.clone(), context: value.context.clone(), entity: None };
+            self.value(&mut compiled, &value.expression, stands_for, seen_from)?;
+        }
+        self.limit = (limit + self.size() - before).min(MAX_NODES);
+        Ok(self.add_list(key, compiled))
     }
 
     /// Adds a value to a list; false where it can be nothing at all, which would match everywhere.
@@ -280,15 +298,18 @@ impl Compiler<'_> {
     }
 
     fn number(&mut self, numbers: NumberList, slot: &str, next: NodeId) -> Result<NodeId, TooLarge> {
-        let known = self.out.numbers.iter().position(|known| known.list == numbers);
+        let alike = self.numbers.entry((numbers.from, numbers.to, numbers.step)).or_default();
+        let known = alike.iter().copied().find(|&known| self.out.numbers[known as usize].list == numbers);
         let numbers = known.unwrap_or_else(|| {
             let numerals = match &numbers.words_language {
                 Some(language) => Numerals::of(language),
                 None => self.out.numerals,
             };
             self.out.numbers.push(CompiledNumbers { list: numbers, numerals });
-            self.out.numbers.len() - 1
-        }) as u32;
+            let number = (self.out.numbers.len() - 1) as u32;
+            alike.push(number);
+            number
+        });
         let slot = self.slot(slot);
         self.node(Node::Number { numbers, slot, next })
     }

@@ -11,7 +11,7 @@
 //! * Readings that cost nearly as little as the best are its rivals: where two entities, or on and off, are equally near,
 //!   none of them is chosen.
 //! * A short word that differs is never sure: between `on`, `off` and `of` there is a letter.
-//! * Work is bounded by walks. Where it ends early, what was found is no surer than a question.
+//! * Work is bounded by walks and by their steps. Where it ends early, what was found is no surer than a question.
 //!
 //! Leaves likeness to `likeness`, and what is done with a confidence to the orchestrator.
 
@@ -53,6 +53,8 @@ const PASSED_OVER: u32 = 450;
 const UNFINISHED: u32 = 500;
 /// The most walks, and the longest sentence, in words, that is repaired.
 const MAX_WALKS: usize = 300;
+/// The most steps of all walks together: about 200 ms on an x86 core.
+const MAX_STEPS: u32 = 10_000_000;
 const MAX_WORDS: usize = 30;
 /// The most changes of one sentence that are tried next.
 const MAX_CHANGES: usize = 64;
@@ -132,6 +134,7 @@ impl<'c, 't> Repair<'c, 't> {
         let mut fits: Vec<(u32, Fit<'c>)> = Vec::new();
         let mut tried: HashSet<Vec<char>> = HashSet::new();
         let mut walks = 0;
+        let mut steps = MAX_STEPS;
         let mut finished = true;
         while let Some(Reverse((cost, serial))) = self.queue.pop() {
             if fits.first().is_some_and(|(best, _)| cost > best + MARGIN) {
@@ -142,12 +145,12 @@ impl<'c, 't> Repair<'c, 't> {
                 continue;
             }
             walks += 1;
-            if walks > MAX_WALKS {
+            if walks > MAX_WALKS || steps == 0 {
                 finished = false;
                 break;
             }
             let walk = Walk::new(self.compiled, self.automaton, &normal, self.given);
-            match walk.outcomes_and_stands() {
+            match walk.outcomes_and_stands(&mut steps) {
                 Ok((outcomes, stands)) if outcomes.is_empty() => self.extend(serial, &normal, &stands),
                 Ok((outcomes, _)) => fits.push((cost, Fit { normal, outcomes, confidence: 0.0 })),
                 Err(_) => finished = false,

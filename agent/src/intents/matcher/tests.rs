@@ -318,9 +318,9 @@ fn templates_that_grow_too_large_are_refused_by_name() {
     text.push_str(
         "intents:\n  A:\n    data:\n      - sentences:\n          - \"go <r7> {name}\"\n          - \"go {name}\"\n",
     );
-    let (sentences, problems) = Sentences::load(&[Source { name: "t.yaml".to_owned(), text }]);
-    assert_eq!(problems, []);
-    let (matcher, problems) = Matcher::compile(&sentences, &workshop());
+    let (sentences, mut problems) = Sentences::load(&[Source { name: "t.yaml".to_owned(), text }]);
+    let (matcher, more) = Matcher::compile(&sentences, &workshop());
+    problems.extend(more);
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].origin.line, 15);
     assert!(problems[0].message.contains("`go <r7> {name}`"), "{}", problems[0]);

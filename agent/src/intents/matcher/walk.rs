@@ -69,6 +69,7 @@ pub(super) struct Walk<'c, 't> {
     /// The block whose templates alone are walked; then values that its context does not admit are passed over at once.
     only: Option<&'c CompiledBlock>,
     steps: u32,
+    most_steps: u32,
     furthest: u16,
     /// Where words begin; kept where somebody wants to know.
     stands: Option<Stands>,
@@ -113,18 +114,26 @@ impl<'c, 't> Walk<'c, 't> {
             ends: Vec::new(),
             only: None,
             steps: 0,
+            most_steps: MAX_STEPS,
             furthest: 0,
             stands: None,
         }
     }
 
     /// Every way in which the sentence fits a template, and every state that stood where a word begins, in order.
+    /// `steps` is how many may be taken, and then how many are left.
     ///
     /// # Errors
     /// As `outcomes`.
-    pub(super) fn outcomes_and_stands(mut self) -> Result<(Vec<Outcome<'c>>, Vec<Stand>), &'static str> {
+    pub(super) fn outcomes_and_stands(
+        mut self,
+        steps: &mut u32,
+    ) -> Result<(Vec<Outcome<'c>>, Vec<Stand>), &'static str> {
         self.stands = Some(Stands::default());
-        let outcomes = self.outcomes()?;
+        self.most_steps = MAX_STEPS.min(*steps);
+        let outcomes = self.outcomes();
+        *steps = steps.saturating_sub(self.steps);
+        let outcomes = outcomes?;
         let mut stands: Vec<Stand> = self.stands.unwrap_or_default().found.into_iter().collect();
         stands.sort_unstable();
         Ok((outcomes, stands))
@@ -140,6 +149,9 @@ impl<'c, 't> Walk<'c, 't> {
         }
         let compiled = self.compiled;
         self.walk(compiled.root)?;
+        if self.ends.len() > MAX_OUTCOMES {
+            return Err(TOO_MANY_STEPS);
+        }
         // Of the ways through one template the first that was found stays the first.
         self.ends.sort_by_key(|&(template, _)| template);
         let mut possible: Vec<Option<bool>> = vec![None; compiled.blocks.len()];
@@ -154,14 +166,14 @@ impl<'c, 't> Walk<'c, 't> {
         Ok(outcomes)
     }
 
-    /// For each template that matched anything: its index, how far it got, and what context was missing.
+    /// For each template that matched anything: its index, how far it got, and what context was missing. Of sentences for
+    /// which that takes too long only the first are looked at.
     pub(super) fn reached(mut self) -> Vec<(usize, usize, Option<String>)> {
         let mut reached = Vec::new();
         let compiled = self.compiled;
         for (index, template) in compiled.templates.iter().enumerate() {
             self.only = Some(&compiled.blocks[template.block]);
             self.furthest = 0;
-            self.steps = 0;
             self.visited.clear();
             self.ends.clear();
             if self.walk(template.start).is_err() {
@@ -258,7 +270,8 @@ impl<'c, 't> Walk<'c, 't> {
 
     fn count(&mut self, state: StateId) -> Result<(), &'static str> {
         self.steps += self.automaton.weight(state);
-        let bounded = self.steps <= MAX_STEPS && self.captures.len() <= MAX_CAPTURES && self.ends.len() <= MAX_OUTCOMES;
+        let bounded =
+            self.steps <= self.most_steps && self.captures.len() <= MAX_CAPTURES && self.ends.len() <= MAX_OUTCOMES;
         if bounded { Ok(()) } else { Err(TOO_MANY_STEPS) }
     }
 
@@ -276,7 +289,7 @@ impl<'c, 't> Walk<'c, 't> {
                 }
             }
             Gate::Number(numbers) => self.number(numbers, slot, index, from),
-            Gate::Wildcard => self.wildcard(slot, index, from),
+            Gate::Wildcard => self.wildcard(slot, index, from)?,
         }
         Ok(())
     }
@@ -294,6 +307,10 @@ impl<'c, 't> Walk<'c, 't> {
 
     /// Lets a slot take a part of the sentence, and goes on behind it.
     fn capture(&mut self, from: Branch, index: usize, (slot, taken): (u32, Taken), (start, end): (u16, u16)) {
+        // The branches that wait for it already make the walk give up.
+        if self.captures.len() > MAX_CAPTURES {
+            return;
+        }
         let words = taken == Taken::Words;
         let place = if words { (0, 0) } else { (start, end) };
         let key = (self.captures[from.captures as usize].class, slot, taken, place);
@@ -333,19 +350,24 @@ impl<'c, 't> Walk<'c, 't> {
     }
 
     /// Any words, the fewest first. They begin and end with no space, and end only where what follows can go on.
-    fn wildcard(&mut self, slot: u32, index: usize, from: Branch) {
+    fn wildcard(&mut self, slot: u32, index: usize, from: Branch) -> Result<(), &'static str> {
         let start = from.position as usize + usize::from(self.text.get(from.position as usize) == Some(&' '));
         let is_letter = |index: usize| self.text.get(index).is_some_and(|character| character.is_alphabetic());
         // "fiveish" is no number with words after it: a word is not taken apart for them.
         if from.word_begins && start > 0 && is_letter(start - 1) && is_letter(start) && !self.compiled.ignore_whitespace
         {
-            return;
+            return Ok(());
+        }
+        self.steps += (self.text.len().saturating_sub(start) / 4) as u32;
+        if self.steps > self.most_steps {
+            return Err(TOO_MANY_STEPS);
         }
         for end in (start + 1..=self.text.len()).rev() {
             if self.text[end - 1] != ' ' && self.goes_on(from.state, index, end) {
                 self.capture(from, index, (slot, Taken::Words), (start as u16, end as u16));
             }
         }
+        Ok(())
     }
 
     /// Whether what follows a gate can go on at a place.

@@ -7,6 +7,12 @@ use std::collections::{BTreeMap, HashMap};
 
 /// How deep rules may use one another.
 const MAX_RULE_DEPTH: usize = 16;
+/// The most parts of one sentence where its rules and lists are written out.
+const MAX_PARTS: usize = 100_000;
+/// The most parts of all sentences together.
+const MAX_PARTS_IN_ALL: usize = 10_000_000;
+/// So many characters count as a part.
+const PART_CHARS: usize = 16;
 
 /// Why a part of a sentence cannot be used, and where the fault stands if that is not the sentence itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,49 +21,94 @@ struct Fault {
     origin: Option<Origin>,
 }
 
-/// Drops list values and sentences that refer to what does not exist or never ends.
+/// How large something is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Extent {
+    /// How many rules are nested at the deepest place.
+    depth: usize,
+    /// How many parts there are where rules and lists are written out; of a list its largest value counts.
+    parts: usize,
+}
+
+/// What may still be read: the parts of all sentences together, and of looking at them.
+struct Budget(usize);
+
+impl Budget {
+    fn take(&mut self, parts: usize) -> Result<(), Fault> {
+        let enough = self.0 >= parts;
+        self.0 = self.0.saturating_sub(parts);
+        if enough {
+            return Ok(());
+        }
+        let message = format!("all sentences together have more than {MAX_PARTS_IN_ALL} parts");
+        Err(Fault { message, origin: None })
+    }
+}
+
+/// Drops list values and sentences that refer to what does not exist, never end, or are too large.
 ///
 /// A fault in a rule is one problem, at the rule, however many sentences use it; a fault in a sentence is its own.
 pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>) {
-    let mut shared: BTreeMap<(Origin, String), usize> = BTreeMap::new();
+    let mut budget = Budget(MAX_PARTS_IN_ALL);
+    let mut faults: BTreeMap<(Origin, String), usize> = BTreeMap::new();
     let whole = Block::default();
     let mut lists = std::mem::take(&mut sentences.lists);
-    drop_values(sentences, &whole, &mut lists, problems);
+    let shared = drop_values(sentences, &whole, &mut lists, &mut budget, problems);
     sentences.lists = lists;
     let mut blocks = std::mem::take(&mut sentences.blocks);
+    // Blocks without rules and lists of their own see the same.
+    let mut known = HashMap::new();
     for block in &mut blocks {
         let mut own = std::mem::take(&mut block.lists);
-        drop_values(sentences, block, &mut own, problems);
+        let largest = drop_values(sentences, block, &mut own, &mut budget, problems);
         block.lists = own;
         let templates = std::mem::take(&mut block.templates);
-        let mut checker = Checker { sentences, block, known: HashMap::new(), open: Vec::new(), lists: true };
+        let alone = !block.rules.is_empty() || !block.lists.is_empty();
+        let mut checker = Checker::new(sentences, block, Some((&shared, &largest)));
+        if !alone {
+            checker.known = std::mem::take(&mut known);
+        }
         let mut kept = Vec::with_capacity(templates.len());
         for template in templates {
-            match checker.expression(&template.expression) {
-                Ok(()) => kept.push(template),
-                Err(Fault { message, origin: Some(origin) }) => *shared.entry((origin, message)).or_default() += 1,
+            match checker.whole(&template.expression, &mut budget) {
+                Ok(_) => kept.push(template),
+                Err(Fault { message, origin: Some(origin) }) => *faults.entry((origin, message)).or_default() += 1,
                 Err(Fault { message, origin: None }) => {
                     let message = format!("{message}; the sentence is left out: `{}`", shortened(&template.text));
                     problems.push(Problem { origin: template.origin, column: None, message });
                 }
             }
         }
+        if !alone {
+            known = checker.known;
+        }
         block.templates = kept;
     }
     sentences.blocks = blocks;
-    for ((origin, message), count) in shared {
+    for ((origin, message), count) in faults {
         let plural = if count == 1 { "sentence that uses it is" } else { "sentences that use it are" };
         problems.push(Problem { origin, column: None, message: format!("{message}; {count} {plural} left out") });
     }
 }
-
-/// Drops the values of lists that cannot be used. A value may use rules, but no further list.
-fn drop_values(sentences: &Sentences, block: &Block, lists: &mut BTreeMap<String, List>, problems: &mut Vec<Problem>) {
-    let mut checker = Checker { sentences, block, known: HashMap::new(), open: Vec::new(), lists: false };
-    for list in lists.values_mut() {
+/// Drops the values of lists that cannot be used, and answers how large the largest one left of each list is. A value may
+/// use rules, but no further list.
+fn drop_values(
+    sentences: &Sentences,
+    block: &Block,
+    lists: &mut BTreeMap<String, List>,
+    budget: &mut Budget,
+    problems: &mut Vec<Problem>,
+) -> Largest {
+    let mut checker = Checker::new(sentences, block, None);
+    let mut largest = Largest::new();
+    for (name, list) in lists {
         let ListKind::Values(values) = &mut list.kind else { continue };
-        values.retain(|value| match checker.expression(&value.expression) {
-            Ok(()) => true,
+        let most = largest.entry(name.clone()).or_default();
+        values.retain(|value| match checker.whole(&value.expression, budget) {
+            Ok(parts) => {
+                *most = parts.max(*most);
+                true
+            }
             Err(fault) => {
                 let message = format!("{}; the value is left out: `{}`", fault.message, shortened(&value.text));
                 problems.push(Problem { origin: value.origin.clone(), column: None, message });
@@ -65,55 +116,112 @@ fn drop_values(sentences: &Sentences, block: &Block, lists: &mut BTreeMap<String
             }
         });
     }
+    largest
 }
+
+/// The parts of the largest value of each list.
+type Largest = HashMap<String, usize>;
 
 struct Checker<'a> {
     sentences: &'a Sentences,
     block: &'a Block,
-    /// Rules already looked at, and how deep they go.
-    known: HashMap<String, Result<usize, Fault>>,
+    /// Rules already looked at.
+    known: HashMap<String, Result<Extent, Fault>>,
     /// The rules being looked at, outermost first.
     open: Vec<String>,
-    /// Whether lists may be used.
-    lists: bool,
+    /// The lists that may be used, those of all and the block's own; none inside of a list.
+    lists: Option<(&'a Largest, &'a Largest)>,
+    /// Lists already looked at as seen from the block, where it has rules of its own.
+    seen: HashMap<String, Result<usize, Fault>>,
+    /// How many parts have been looked at.
+    looked_at: usize,
 }
 
-impl Checker<'_> {
-    fn expression(&mut self, expression: &Expression) -> Result<(), Fault> {
-        self.depth(expression).map(|_| ())
+impl<'a> Checker<'a> {
+    fn new(sentences: &'a Sentences, block: &'a Block, lists: Option<(&'a Largest, &'a Largest)>) -> Self {
+        let (known, open, seen) = (HashMap::new(), Vec::new(), HashMap::new());
+        Checker { sentences, block, known, open, lists, seen, looked_at: 0 }
     }
 
-    /// How many rules are nested at the deepest place.
-    fn depth(&mut self, expression: &Expression) -> Result<usize, Fault> {
-        match expression {
-            Expression::Text(_) => Ok(0),
-            Expression::Sequence(parts) | Expression::Alternatives(parts) | Expression::Permutation(parts) => {
-                let mut deepest = 0;
-                for part in parts {
-                    deepest = deepest.max(self.depth(part)?);
-                }
-                Ok(deepest)
+    /// How many parts a whole sentence or value has.
+    fn whole(&mut self, expression: &Expression, budget: &mut Budget) -> Result<usize, Fault> {
+        let extent = self.extent(expression);
+        budget.take(std::mem::take(&mut self.looked_at))?;
+        let parts = extent?.parts;
+        if parts > MAX_PARTS {
+            let message = format!("with its rules and lists it has more than {MAX_PARTS} parts: split it");
+            return Err(Fault { message, origin: None });
+        }
+        budget.take(parts)?;
+        Ok(parts)
+    }
+
+    fn extent(&mut self, expression: &Expression) -> Result<Extent, Fault> {
+        self.looked_at += 1;
+        let Extent { depth, parts } = match expression {
+            Expression::Text(text) => Extent { depth: 0, parts: text.len() / PART_CHARS },
+            Expression::Sequence(parts) | Expression::Alternatives(parts) => self.all(parts)?,
+            Expression::Permutation(members) => {
+                let Extent { depth, parts } = self.all(members)?;
+                // Each member is written out once for every set of the others that may come before it.
+                Extent { depth, parts: parts.saturating_mul(1 << members.len().saturating_sub(1).min(16)) }
             }
-            Expression::Optional(part) => self.depth(part),
-            Expression::List { list, .. } => self.list(list).map(|()| 0),
-            Expression::Range { .. } if self.lists => Ok(0),
+            Expression::Optional(part) => self.extent(part)?,
+            Expression::List { list, .. } => Extent { depth: 0, parts: self.list(list)? },
+            Expression::Range { .. } if self.lists.is_some() => Extent::default(),
             Expression::Range { .. } => {
-                Err(Fault { message: "a list's value can't hold a range".to_owned(), origin: None })
+                return Err(Fault { message: "a list's value can't hold a range".to_owned(), origin: None });
             }
-            Expression::Rule(name) => self.rule(name),
+            Expression::Rule(name) => self.rule(name)?,
+        };
+        Ok(Extent { depth, parts: parts.saturating_add(1) })
+    }
+
+    fn all(&mut self, parts: &[Expression]) -> Result<Extent, Fault> {
+        let mut all = Extent::default();
+        for part in parts {
+            let Extent { depth, parts } = self.extent(part)?;
+            all = Extent { depth: all.depth.max(depth), parts: all.parts.saturating_add(parts) };
+        }
+        Ok(all)
+    }
+
+    fn list(&mut self, name: &str) -> Result<usize, Fault> {
+        let origin = self.at();
+        let Some((shared, own)) = self.lists else {
+            return Err(Fault { message: format!("a list's value can't hold another list, `{{{name}}}`"), origin });
+        };
+        if let Some(largest) = own.get(name) {
+            return Ok(*largest);
+        }
+        match self.sentences.list(self.block, name) {
+            Some(list) if !self.block.rules.is_empty() => self.seen_from_here(name, list),
+            Some(_) => Ok(shared.get(name).copied().unwrap_or_default()),
+            None if VOCABULARY_LISTS.contains(&name) => Ok(0),
+            None => {
+                let message =
+                    format!("the list `{{{name}}}` is not defined; add it under `lists`, or correct its name");
+                Err(Fault { message, origin })
+            }
         }
     }
 
-    fn list(&self, name: &str) -> Result<(), Fault> {
-        let origin = self.at();
-        if !self.lists {
-            return Err(Fault { message: format!("a list's value can't hold another list, `{{{name}}}`"), origin });
+    /// The largest value of a list of all, whose rules are here those of the block.
+    fn seen_from_here(&mut self, name: &str, list: &List) -> Result<usize, Fault> {
+        if let Some(known) = self.seen.get(name) {
+            return known.clone();
         }
-        if VOCABULARY_LISTS.contains(&name) || self.sentences.list(self.block, name).is_some() {
-            return Ok(());
+        let ListKind::Values(values) = &list.kind else { return Ok(0) };
+        let mut checker = Checker::new(self.sentences, self.block, None);
+        let mut largest: Result<usize, Fault> = Ok(0);
+        for value in values {
+            let parts = checker.extent(&value.expression).map(|extent| extent.parts);
+            largest = largest.and_then(|largest| Ok(largest.max(parts?)));
         }
-        let message = format!("the list `{{{name}}}` is not defined; add it under `lists`, or correct its name");
-        Err(Fault { message, origin })
+        self.looked_at += checker.looked_at;
+        let largest = largest.map_err(|fault| Fault { origin: fault.origin.or(Some(list.origin.clone())), ..fault });
+        self.seen.insert(name.to_owned(), largest.clone());
+        largest
     }
 
     /// Where the rule stands that is being looked at; nothing: in the sentence itself.
@@ -122,7 +230,7 @@ impl Checker<'_> {
         self.sentences.rule(self.block, rule).map(|rule| rule.origin.clone())
     }
 
-    fn rule(&mut self, name: &str) -> Result<usize, Fault> {
+    fn rule(&mut self, name: &str) -> Result<Extent, Fault> {
         if let Some(known) = self.known.get(name) {
             return known.clone();
         }
@@ -143,17 +251,17 @@ impl Checker<'_> {
             return Err(Fault { message, origin });
         }
         self.open.push(name.to_owned());
-        let depth = self.depth(&rule.expression);
+        let extent = self.extent(&rule.expression);
         self.open.pop();
-        let depth = depth.map(|depth| depth + 1);
-        if matches!(depth, Ok(depth) if depth > MAX_RULE_DEPTH) {
+        let extent = extent.map(|Extent { depth, parts }| Extent { depth: depth + 1, parts });
+        if matches!(extent, Ok(extent) if extent.depth > MAX_RULE_DEPTH) {
             let message = format!("rules are nested deeper than {MAX_RULE_DEPTH} levels");
             return Err(Fault { message, origin: Some(rule.origin.clone()) });
         }
         // A fault that depends on the way here (a rule that is open further out) is not one of this rule alone.
-        if depth.is_ok() || self.open.is_empty() {
-            self.known.insert(name.to_owned(), depth.clone());
+        if extent.is_ok() || self.open.is_empty() {
+            self.known.insert(name.to_owned(), extent.clone());
         }
-        depth
+        extent
     }
 }

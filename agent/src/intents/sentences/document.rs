@@ -7,7 +7,10 @@ use serde_saphyr::{Location, Spanned};
 use std::fmt;
 
 /// The largest file that is read, in bytes.
-const MAX_FILE_BYTES: usize = 4 << 20;
+pub(super) const MAX_FILE_BYTES: usize = 4 << 20;
+
+/// The deepest nesting of maps and lists. Sentences need some twelve levels; each takes some of the stack.
+const MAX_DEPTH: usize = 32;
 
 /// A place in a document, both counted from 1; 0 where it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,19 +90,23 @@ impl Node {
 /// The place and the reason where the text is no YAML, or is beyond the limits.
 pub(super) fn read(text: &str) -> Result<Node, (Place, String)> {
     if text.len() > MAX_FILE_BYTES {
-        let message = format!("the file has {} bytes; at most {MAX_FILE_BYTES} are read", text.len());
-        return Err((Place { line: 1, column: 1 }, message));
+        return Err((Place { line: 1, column: 1 }, too_large(text.len() as u64)));
     }
     let options = serde_saphyr::options! {
         with_snippet: false,
         duplicate_keys: serde_saphyr::DuplicateKeyPolicy::LastWins,
-        budget: serde_saphyr::budget! { max_depth: 64 },
+        budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
     };
     let node: Node = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location().map_or(Place { line: 1, column: 1 }, place);
         (place, format!("the file is no YAML that can be read: {}", error.without_snippet()))
     })?;
     Ok(node)
+}
+
+/// What is said of a file of more bytes than are read.
+pub(super) fn too_large(bytes: u64) -> String {
+    format!("the file has {bytes} bytes; at most {MAX_FILE_BYTES} are read")
 }
 
 fn place(location: Location) -> Place {

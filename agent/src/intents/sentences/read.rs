@@ -15,7 +15,12 @@ pub(super) fn file(source: &Source, sentences: &mut Sentences, problems: &mut Ve
     let mut reader = Reader { source, lines: source.text.lines().collect(), problems };
     match document::read(&source.text) {
         Ok(node) => reader.document(&node, sentences),
-        Err((place, message)) => reader.fault(place, format!("{message}; the whole file is left out")),
+        Err((place, message)) => {
+            // What is missing at the end is found missing in a line that is not there.
+            let last = reader.lines.len().max(1);
+            let place = if place.line > last { Place { line: last, column: 0 } } else { place };
+            reader.fault(place, format!("{message}; the whole file is left out"));
+        }
     }
 }
 

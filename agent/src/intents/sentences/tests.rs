@@ -118,6 +118,29 @@ fn rules_that_nest_too_deep_are_refused() {
 }
 
 #[test]
+fn what_grows_too_large_is_refused_even_where_it_says_nothing() {
+    let mut rules = String::from("expansion_rules:\n  r0: \"()\"\n");
+    for level in 1..12 {
+        rules.push_str(&format!("  r{level}: \"{}\"\n", format!("<r{}>", level - 1).repeat(40)));
+    }
+    rules.push_str("lists: {big: {values: [\"<r11>\", small]}}\n");
+    let (sentences, problems) = load(&file(&["go <r11>", "go <r1>", "go {big}"], &rules));
+    assert_eq!(templates(&sentences), ["go <r1>", "go {big}"]);
+    let found = |start: &str, end: &str| problems.iter().any(|it| it.starts_with(start) && it.ends_with(end));
+    assert!(found("own.yaml:6: with its rules and lists", "`go <r11>`"), "{problems:?}");
+    assert!(found("own.yaml:22: with its rules and lists", "`<r11>`"), "{problems:?}");
+}
+
+#[test]
+fn a_rule_of_a_block_does_not_lead_a_list_of_all_back_into_itself() {
+    let text = "intents:\n  A:\n    data:\n      - sentences: [\"a {thing}\"]\n      - sentences: [\"b {thing}\"]\n        expansion_rules: {inner: \"[so] {thing}\"}\nlists:\n  thing: {values: [\"<inner>\"]}\nexpansion_rules: {inner: x}\n";
+    let (sentences, problems) = load(text);
+    assert_eq!(templates(&sentences), ["a {thing}"]);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("own.yaml:6: a list's value can't hold another list"), "{problems:?}");
+}
+
+#[test]
 fn a_rule_may_use_what_only_some_blocks_define() {
     let text = "language: en\nintents:\n  A:\n    data:\n      - sentences: [\"<question>\"]\n        expansion_rules: {class: heat}\n      - sentences: [\"<question>\"]\nexpansion_rules:\n  question: \"what is the <class>\"\n";
     let (sentences, problems) = load(text);
@@ -135,6 +158,13 @@ fn bad_yaml_costs_its_file_only() {
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].origin.file, "bad.yaml");
     assert!(problems[0].message.contains("the whole file is left out"), "{}", problems[0]);
+}
+
+#[test]
+fn what_is_missing_at_the_end_is_named_by_the_last_line() {
+    let (_, problems) = load("language: en\nfillers:\n  - \"uh\n");
+    assert_eq!(problems.len(), 1);
+    assert!(problems[0].starts_with("own.yaml:3: the file is no YAML"), "{problems:?}");
 }
 
 #[test]

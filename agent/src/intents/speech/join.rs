@@ -8,6 +8,10 @@ use normalise::Piece;
 
 /// The most ways in which parts that touch are written out.
 const MAX_WAYS: usize = 512;
+/// The most pieces of all ways that are written out.
+const MAX_PIECES: usize = 2_000_000;
+/// The most words of a permutation, with all its orders written out.
+const MAX_ORDERED_WORDS: usize = 20_000;
 /// The most words, in all, of lists that are written out once more because letters touch what they name.
 const MAX_TOUCHED_WORDS: usize = 50_000;
 
@@ -68,7 +72,27 @@ impl<'a> Builder<'a> {
             self.too_many_ways(scope);
             return None;
         }
+        let pieces = |ways: &[Vec<Bit>]| ways.iter().map(Vec::len).sum::<usize>();
+        self.ways_made += pieces(ways) * next.len() + pieces(next) * ways.len() + 1;
+        if self.ways_made > MAX_PIECES {
+            self.too_many(
+                scope,
+                &format!("parts of words that touch take more than {MAX_PIECES} pieces to put together"),
+            );
+            return None;
+        }
         Some(ways.iter().flat_map(|way| next.iter().map(move |more| [way.as_slice(), more].concat())).collect())
+    }
+
+    /// Nothing where a permutation of these has too many words.
+    pub(super) fn has_room_for_orders(&mut self, members: &[Expansion], scope: Scope<'a>) -> Option<()> {
+        let words: usize = members.iter().map(count).sum::<usize>() + members.len();
+        let orders: usize = (1..=members.len()).product();
+        if words.saturating_mul(orders) <= MAX_ORDERED_WORDS {
+            return Some(());
+        }
+        self.too_many(scope, &format!("a permutation has more than {MAX_ORDERED_WORDS} words in all its orders"));
+        None
     }
 
     fn too_many_ways(&mut self, scope: Scope<'a>) {

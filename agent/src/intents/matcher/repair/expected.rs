@@ -87,7 +87,8 @@ fn through_gates(
     numbers: &[Vec<char>],
     (open, found): (&mut Vec<Inside>, &mut BTreeMap<Vec<char>, Vec<Stand>>),
 ) {
-    for index in 0..automaton.gates(inside.state) {
+    // What waits behind more than can be followed is never reached.
+    for index in (0..automaton.gates(inside.state)).take(MAX_STEPS.saturating_sub(open.len())) {
         match automaton.gate(inside.state, index).0 {
             Gate::Values(list) => {
                 let root = compiled.lists[list as usize].root;
