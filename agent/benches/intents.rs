@@ -9,12 +9,14 @@
 mod figures;
 
 use figures::{figure, median, milliseconds, resident_megabytes};
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
 use serde::Deserialize;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use victus_agent::intents::matcher::Context;
-use victus_agent::intents::{Matcher, NamedEntity, Sentences, Vocabulary, fixtures};
+use victus_agent::intents::{Completions, Matcher, NamedEntity, Sentences, Vocabulary, fixtures};
 use victus_hw::clock::{Clock as _, SystemClock};
 
 /// How many entities the compiled pack has.
@@ -44,6 +46,7 @@ fn main() {
         return;
     }
     compilation(&packs.join("en"));
+    beside_matching(&packs.join("en"));
     let mut languages: Vec<PathBuf> = std::fs::read_dir(&packs).unwrap().map(|entry| entry.unwrap().path()).collect();
     languages.retain(|pack| pack.join("cases.jsonl").is_file());
     languages.sort();
@@ -87,6 +90,38 @@ fn compilation(pack: &Path) {
         matcher.matches_in(&case.text, &case.context);
     }
     figure("intents.compile.en_200_entities.after_all_cases", matcher.bytes() as f64 / 1e6, "MB");
+}
+
+/// How sentences that were begun go on, and what nearly fits is understood, with the same sentences and names.
+fn beside_matching(pack: &Path) {
+    let clock = SystemClock::new(0);
+    let vocabulary = many_entities(&pack.join("fixtures.yaml"));
+    let (sentences, _) = Sentences::from_folder(&pack.join("sentences"));
+    let before = resident_megabytes();
+    let start = clock.monotonic();
+    let completions = Completions::compile(&sentences, &vocabulary);
+    figure("intents.completions.compile", milliseconds(clock.monotonic().saturating_since(start)), "ms");
+    figure("intents.completions.resident", resident_megabytes() - before, "MB");
+    let (matcher, _) = Matcher::compile(&sentences, &vocabulary);
+    let mut random = StdRng::seed_from_u64(1);
+    let (mut completing, mut repairing) = (Vec::new(), Vec::new());
+    for case in cases(pack).iter().step_by(10) {
+        let letters: Vec<char> = case.text.chars().collect();
+        let cut: String = letters.iter().take(random.random_range(0..letters.len())).collect();
+        let start = clock.monotonic();
+        completions.after(&cut, 8);
+        completing.push(clock.monotonic().saturating_since(start).as_secs_f64() * 1e6);
+        let mut missing = letters;
+        missing.remove(random.random_range(0..missing.len()));
+        let missing: String = missing.into_iter().collect();
+        let start = clock.monotonic();
+        matcher.understand(&missing, &case.context);
+        repairing.push(clock.monotonic().saturating_since(start).as_secs_f64() * 1e6);
+    }
+    for (name, mut times) in [("completions.after", completing), ("understand.a_letter_missing", repairing)] {
+        figure(&format!("intents.{name}.p50"), median(&mut times), "us");
+        figure(&format!("intents.{name}.p99"), percentile(&times, 0.99), "us");
+    }
 }
 
 /// The pack's names, and as many more like them as make two hundred entities.

@@ -30,8 +30,9 @@ pub fn lint(sentences: &Sentences, vocabulary: &Vocabulary) -> Vec<Problem> {
                     continue;
                 }
             };
-            let mut fault =
-                |message: String| problems.push(Problem { origin: template.origin.clone(), column: None, message });
+            let mut fault = |message: String| {
+                problems.push(Problem { origin: template.origin.clone(), column: template.column, message })
+            };
             for sample in samples {
                 let matches = matcher.matches_in(&sample.text, &sample.context);
                 let other = matches.all().find(|reading| reading.intent != sample.intent);

@@ -163,7 +163,7 @@ impl<'a> Sampler<'a> {
             "nothing can be said with `{}`: a list in it is empty, no name fits its context, or no keyword is in it",
             template.text
         );
-        Err(Problem { origin: template.origin.clone(), column: None, message })
+        Err(Problem { origin: template.origin.clone(), column: template.column, message })
     }
 
     fn has_keyword(&self, block: &Block, text: &str) -> bool {

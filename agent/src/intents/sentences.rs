@@ -123,6 +123,8 @@ pub(crate) struct Template {
     pub(crate) text: String,
     pub(crate) expression: Expression,
     pub(crate) origin: Origin,
+    /// Where it begins in its line, where it stands there as it is.
+    pub(crate) column: Option<usize>,
 }
 
 /// A named piece of template.
@@ -130,6 +132,8 @@ pub(crate) struct Template {
 pub(crate) struct Rule {
     pub(crate) expression: Expression,
     pub(crate) origin: Origin,
+    /// Where its name begins in its line.
+    pub(crate) column: Option<usize>,
 }
 
 /// A list that templates refer to.
@@ -158,6 +162,8 @@ pub(crate) struct ListValue {
     pub(crate) context: BTreeMap<String, serde_json::Value>,
     pub(crate) metadata: BTreeMap<String, serde_json::Value>,
     pub(crate) origin: Origin,
+    /// Where its words begin in their line, where they stand there as they are.
+    pub(crate) column: Option<usize>,
 }
 
 /// A list that holds numbers.

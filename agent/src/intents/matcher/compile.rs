@@ -126,7 +126,7 @@ impl Compiler<'_> {
                         "with its rules the sentence has more than {MAX_TEMPLATE_NODES} parts (or all together more than {MAX_NODES}) and is left out: `{}`; split it",
                         template.text.chars().take(160).collect::<String>()
                     );
-                    self.problems.push(Problem { origin: template.origin.clone(), column: None, message });
+                    self.problems.push(Problem { origin: template.origin.clone(), column: template.column, message });
                 }
             }
         }

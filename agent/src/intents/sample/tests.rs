@@ -53,7 +53,11 @@ fn what_is_hard_to_say_is_said_all_the_same() {
     let of_b = samples.iter().find(|sample| sample.intent == "B").unwrap();
     assert_eq!(of_b.context, [("domain".to_owned(), "light".into())].into(), "what no name in it can say");
     assert_eq!(unsayable.len(), 1, "{unsayable:?}");
-    assert!(unsayable[0].to_string().starts_with("t.yaml:6: nothing can be said with `{nobody}`"), "{}", unsayable[0]);
+    assert!(
+        unsayable[0].to_string().starts_with("t.yaml:6:28: nothing can be said with `{nobody}`"),
+        "{}",
+        unsayable[0]
+    );
 }
 
 /// What became of samples that were given back to the matcher.

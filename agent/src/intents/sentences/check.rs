@@ -18,7 +18,25 @@ const PART_CHARS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Fault {
     message: String,
-    origin: Option<Origin>,
+    origin: Option<Written>,
+    /// What of the sentence it is about, as it is written there up to the end of its name.
+    reference: Option<String>,
+}
+
+/// A file with its line, and the column.
+type Written = (Origin, Option<usize>);
+
+impl Fault {
+    fn new(message: String, origin: Option<Written>) -> Self {
+        Fault { message, origin, reference: None }
+    }
+
+    /// The column of what it is about, in a text that begins in that column.
+    fn column(&self, text: &str, column: Option<usize>) -> Option<usize> {
+        let within = self.reference.as_ref().and_then(|reference| text.find(reference));
+        let before = within.and_then(|at| text.get(..at)).unwrap_or_default().chars().count();
+        column.map(|column| column + before)
+    }
 }
 
 /// How large something is.
@@ -41,7 +59,7 @@ impl Budget {
             return Ok(());
         }
         let message = format!("all sentences together have more than {MAX_PARTS_IN_ALL} parts");
-        Err(Fault { message, origin: None })
+        Err(Fault::new(message, None))
     }
 }
 
@@ -50,7 +68,7 @@ impl Budget {
 /// A fault in a rule is one problem, at the rule, however many sentences use it; a fault in a sentence is its own.
 pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>) {
     let mut budget = Budget(MAX_PARTS_IN_ALL);
-    let mut faults: BTreeMap<(Origin, String), usize> = BTreeMap::new();
+    let mut faults: BTreeMap<(Written, String), usize> = BTreeMap::new();
     let whole = Block::default();
     let mut lists = std::mem::take(&mut sentences.lists);
     let shared = drop_values(sentences, &whole, &mut lists, &mut budget, problems);
@@ -58,7 +76,8 @@ pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>
     let mut blocks = std::mem::take(&mut sentences.blocks);
     // Blocks without rules and lists of their own see the same.
     let mut known = HashMap::new();
-    for block in &mut blocks {
+    let mut broken_examples = Vec::new();
+    for (index, block) in blocks.iter_mut().enumerate() {
         let mut own = std::mem::take(&mut block.lists);
         let largest = drop_values(sentences, block, &mut own, &mut budget, problems);
         block.lists = own;
@@ -68,14 +87,24 @@ pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>
         if !alone {
             checker.known = std::mem::take(&mut known);
         }
+        if let Some(example) = &block.example
+            && let Err(fault) = checker.whole(&example.expression, &mut budget)
+        {
+            let column = fault.column(&example.text, example.column);
+            let message = format!("{}; the example is left out: `{}`", fault.message, shortened(&example.text));
+            problems.push(Problem { origin: example.origin.clone(), column, message });
+            broken_examples.push(index);
+        }
         let mut kept = Vec::with_capacity(templates.len());
         for template in templates {
             match checker.whole(&template.expression, &mut budget) {
                 Ok(_) => kept.push(template),
-                Err(Fault { message, origin: Some(origin) }) => *faults.entry((origin, message)).or_default() += 1,
-                Err(Fault { message, origin: None }) => {
-                    let message = format!("{message}; the sentence is left out: `{}`", shortened(&template.text));
-                    problems.push(Problem { origin: template.origin, column: None, message });
+                Err(Fault { message, origin: Some(origin), .. }) => *faults.entry((origin, message)).or_default() += 1,
+                Err(fault) => {
+                    let column = fault.column(&template.text, template.column);
+                    let (text, what) = (shortened(&template.text), fault.message);
+                    let message = format!("{what}; the sentence is left out: `{text}`");
+                    problems.push(Problem { origin: template.origin, column, message });
                 }
             }
         }
@@ -84,12 +113,16 @@ pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>
         }
         block.templates = kept;
     }
+    for index in broken_examples {
+        blocks[index].example = None;
+    }
     sentences.blocks = blocks;
-    for ((origin, message), count) in faults {
+    for (((origin, column), message), count) in faults {
         let plural = if count == 1 { "sentence that uses it is" } else { "sentences that use it are" };
-        problems.push(Problem { origin, column: None, message: format!("{message}; {count} {plural} left out") });
+        problems.push(Problem { origin, column, message: format!("{message}; {count} {plural} left out") });
     }
 }
+
 /// Drops the values of lists that cannot be used, and answers how large the largest one left of each list is. A value may
 /// use rules, but no further list.
 fn drop_values(
@@ -110,8 +143,9 @@ fn drop_values(
                 true
             }
             Err(fault) => {
+                let column = fault.column(&value.text, value.column);
                 let message = format!("{}; the value is left out: `{}`", fault.message, shortened(&value.text));
-                problems.push(Problem { origin: value.origin.clone(), column: None, message });
+                problems.push(Problem { origin: value.origin.clone(), column, message });
                 false
             }
         });
@@ -150,7 +184,7 @@ impl<'a> Checker<'a> {
         let parts = extent?.parts;
         if parts > MAX_PARTS {
             let message = format!("with its rules and lists it has more than {MAX_PARTS} parts: split it");
-            return Err(Fault { message, origin: None });
+            return Err(Fault::new(message, None));
         }
         budget.take(parts)?;
         Ok(parts)
@@ -170,7 +204,7 @@ impl<'a> Checker<'a> {
             Expression::List { list, .. } => Extent { depth: 0, parts: self.list(list)? },
             Expression::Range { .. } if self.lists.is_some() => Extent::default(),
             Expression::Range { .. } => {
-                return Err(Fault { message: "a list's value can't hold a range".to_owned(), origin: None });
+                return Err(Fault::new("a list's value can't hold a range".to_owned(), None));
             }
             Expression::Rule(name) => self.rule(name)?,
         };
@@ -189,7 +223,7 @@ impl<'a> Checker<'a> {
     fn list(&mut self, name: &str) -> Result<usize, Fault> {
         let origin = self.at();
         let Some((shared, own)) = self.lists else {
-            return Err(Fault { message: format!("a list's value can't hold another list, `{{{name}}}`"), origin });
+            return Err(Fault::new(format!("a list's value can't hold another list, `{{{name}}}`"), origin));
         };
         if let Some(largest) = own.get(name) {
             return Ok(*largest);
@@ -201,7 +235,7 @@ impl<'a> Checker<'a> {
             None => {
                 let message =
                     format!("the list `{{{name}}}` is not defined; add it under `lists`, or correct its name");
-                Err(Fault { message, origin })
+                Err(Fault { message, origin, reference: Some(format!("{{{name}")) })
             }
         }
     }
@@ -219,15 +253,16 @@ impl<'a> Checker<'a> {
             largest = largest.and_then(|largest| Ok(largest.max(parts?)));
         }
         self.looked_at += checker.looked_at;
-        let largest = largest.map_err(|fault| Fault { origin: fault.origin.or(Some(list.origin.clone())), ..fault });
+        let largest =
+            largest.map_err(|fault| Fault { origin: fault.origin.or(Some((list.origin.clone(), None))), ..fault });
         self.seen.insert(name.to_owned(), largest.clone());
         largest
     }
 
     /// Where the rule stands that is being looked at; nothing: in the sentence itself.
-    fn at(&self) -> Option<Origin> {
+    fn at(&self) -> Option<Written> {
         let rule = self.open.last()?;
-        self.sentences.rule(self.block, rule).map(|rule| rule.origin.clone())
+        self.sentences.rule(self.block, rule).map(|rule| (rule.origin.clone(), rule.column))
     }
 
     fn rule(&mut self, name: &str) -> Result<Extent, Fault> {
@@ -238,17 +273,17 @@ impl<'a> Checker<'a> {
         let Some(rule) = self.sentences.rule(self.block, name) else {
             let message =
                 format!("the rule `<{name}>` is not defined; add it under `expansion_rules`, or correct its name");
-            return Err(Fault { message, origin });
+            return Err(Fault { message, origin, reference: Some(format!("<{name}")) });
         };
         if let Some(first) = self.open.iter().position(|open| open == name) {
             let path: Vec<String> =
                 self.open[first..].iter().chain([&name.to_owned()]).map(|rule| format!("<{rule}>")).collect();
             let message = format!("the rule `<{name}>` calls itself ({}) and would never end", path.join(" -> "));
-            return Err(Fault { message, origin: Some(rule.origin.clone()) });
+            return Err(Fault::new(message, Some((rule.origin.clone(), rule.column))));
         }
         if self.open.len() >= MAX_RULE_DEPTH {
             let message = format!("rules are nested deeper than {MAX_RULE_DEPTH} levels");
-            return Err(Fault { message, origin });
+            return Err(Fault::new(message, origin));
         }
         self.open.push(name.to_owned());
         let extent = self.extent(&rule.expression);
@@ -256,7 +291,7 @@ impl<'a> Checker<'a> {
         let extent = extent.map(|Extent { depth, parts }| Extent { depth: depth + 1, parts });
         if matches!(extent, Ok(extent) if extent.depth > MAX_RULE_DEPTH) {
             let message = format!("rules are nested deeper than {MAX_RULE_DEPTH} levels");
-            return Err(Fault { message, origin: Some(rule.origin.clone()) });
+            return Err(Fault::new(message, Some((rule.origin.clone(), rule.column))));
         }
         // A fault that depends on the way here (a rule that is open further out) is not one of this rule alone.
         if extent.is_ok() || self.open.is_empty() {

@@ -212,7 +212,19 @@ impl Reader<'_> {
     fn template(&mut self, node: &Node) -> Option<Template> {
         let text = self.text(node, "a sentence")?;
         let expression = self.expression(&text, node.place, "the sentence")?;
-        Some(Template { text, expression, origin: self.origin(node.place) })
+        let column = self.column(&text, node.place);
+        Some(Template { text, expression, origin: self.origin(node.place), column })
+    }
+
+    /// The column in which a text begins that stands on one line as it is, behind its quotation mark if it has one.
+    fn column(&self, text: &str, place: Place) -> Option<usize> {
+        let line = place.line.checked_sub(1).and_then(|line| self.lines.get(line))?;
+        let mut rest = line.chars().skip(place.column.checked_sub(1)?);
+        let quoted = matches!(rest.clone().next(), Some('"' | '\''));
+        if quoted {
+            rest.next();
+        }
+        rest.collect::<String>().starts_with(text).then_some(place.column + usize::from(quoted))
     }
 
     /// Parses a template; a fault is named by the column in the file where the text stands on one line as it is.
@@ -220,15 +232,7 @@ impl Reader<'_> {
         match template::parse(text) {
             Ok(expression) => Some(expression),
             Err(error) => {
-                let line = place.line.checked_sub(1).and_then(|line| self.lines.get(line)).copied().unwrap_or_default();
-                let mut rest = line.chars().skip(place.column.saturating_sub(1));
-                let quoted = matches!(rest.clone().next(), Some('"' | '\''));
-                let start = place.column + usize::from(quoted);
-                if quoted {
-                    rest.next();
-                }
-                let plain = rest.collect::<String>().starts_with(text);
-                let column = plain.then_some(start + error.offset).filter(|_| place.column > 0);
+                let column = self.column(text, place).map(|start| start + error.offset);
                 self.problems.push(Problem {
                     origin: self.origin(place),
                     column,
@@ -244,7 +248,8 @@ impl Reader<'_> {
             let Some(text) = self.text(value, "an expansion rule") else { continue };
             // The place of the key says better than that of a folded text which rule is meant.
             if let Some(expression) = self.expression(&text, value.place, &format!("the rule <{}>", key.name)) {
-                into.insert(key.name.clone(), Rule { expression, origin: self.origin(key.place) });
+                let column = (key.place.column > 0).then_some(key.place.column);
+                into.insert(key.name.clone(), Rule { expression, origin: self.origin(key.place), column });
             }
         }
     }

@@ -80,8 +80,18 @@ fn a_syntax_error_costs_its_sentence_only_and_is_named_by_line_and_column() {
 fn an_undefined_rule_or_list_costs_its_sentence() {
     let (sentences, problems) = load(&file(&["<turn> on {name}", "dim to {level}", "{name} on"], ""));
     assert_eq!(templates(&sentences), ["{name} on"]);
-    assert!(problems[0].starts_with("own.yaml:6: the rule `<turn>` is not defined"), "{problems:?}");
-    assert!(problems[1].starts_with("own.yaml:7: the list `{level}` is not defined"), "{problems:?}");
+    assert!(problems[0].starts_with("own.yaml:6:14: the rule `<turn>` is not defined"), "{problems:?}");
+    assert!(problems[1].starts_with("own.yaml:7:21: the list `{level}` is not defined"), "{problems:?}");
+}
+
+#[test]
+fn an_example_that_cannot_be_said_costs_itself_only() {
+    let block = "language: en\nintents:\n  A:\n    data:\n      - sentences: [\"turn on {name}\"]\n        example: \"turn <round>\"\nexpansion_rules: {round: \"[<round>]\"}\n";
+    let (sentences, problems) = load(block);
+    assert_eq!(templates(&sentences), ["turn on {name}"]);
+    assert!(sentences.blocks[0].example.is_none());
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].starts_with("own.yaml:6:19: the rule `<round>` calls itself"), "{problems:?}");
 }
 
 #[test]
@@ -90,7 +100,7 @@ fn a_fault_in_a_rule_is_one_problem_at_the_rule() {
     let (sentences, problems) = load(&file(&["<turn> on {name}", "<turn> off {name}", "{name} on"], rules));
     assert_eq!(templates(&sentences), ["{name} on"]);
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].starts_with("own.yaml:10: the rule `<switch>` is not defined"), "{problems:?}");
+    assert!(problems[0].starts_with("own.yaml:10:3: the rule `<switch>` is not defined"), "{problems:?}");
     assert!(problems[0].ends_with("2 sentences that use it are left out"), "{problems:?}");
 }
 
@@ -102,8 +112,8 @@ fn a_rule_that_calls_itself_is_named_with_its_circle() {
     let found = |start: &str, circle: &str| {
         problems.iter().any(|problem| problem.starts_with(start) && problem.contains(circle))
     };
-    assert!(found("own.yaml:10: ", "<a> -> <b> -> <c> -> <a>"), "{problems:?}");
-    assert!(found("own.yaml:13: ", "<d> -> <d>"), "{problems:?}");
+    assert!(found("own.yaml:10:3: ", "<a> -> <b> -> <c> -> <a>"), "{problems:?}");
+    assert!(found("own.yaml:13:3: ", "<d> -> <d>"), "{problems:?}");
 }
 
 #[test]
@@ -127,8 +137,8 @@ fn what_grows_too_large_is_refused_even_where_it_says_nothing() {
     let (sentences, problems) = load(&file(&["go <r11>", "go <r1>", "go {big}"], &rules));
     assert_eq!(templates(&sentences), ["go <r1>", "go {big}"]);
     let found = |start: &str, end: &str| problems.iter().any(|it| it.starts_with(start) && it.ends_with(end));
-    assert!(found("own.yaml:6: with its rules and lists", "`go <r11>`"), "{problems:?}");
-    assert!(found("own.yaml:22: with its rules and lists", "`<r11>`"), "{problems:?}");
+    assert!(found("own.yaml:6:14: with its rules and lists", "`go <r11>`"), "{problems:?}");
+    assert!(found("own.yaml:22:25: with its rules and lists", "`<r11>`"), "{problems:?}");
 }
 
 #[test]
@@ -137,7 +147,7 @@ fn a_rule_of_a_block_does_not_lead_a_list_of_all_back_into_itself() {
     let (sentences, problems) = load(text);
     assert_eq!(templates(&sentences), ["a {thing}"]);
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].starts_with("own.yaml:6: a list's value can't hold another list"), "{problems:?}");
+    assert!(problems[0].starts_with("own.yaml:6:27: a list's value can't hold another list"), "{problems:?}");
 }
 
 #[test]
@@ -177,7 +187,7 @@ fn wrong_shapes_and_unknown_keys_are_named() {
         ("lists:\n  x: {range: {from: 5}}\n", "own.yaml:2:14: the range needs `from` and `to`"),
         ("lists:\n  x: {values: [{out: 5}]}\n", "own.yaml:2:16: the value has no `in`"),
         ("lists:\n  x: {values: [\"(a\"]}\n", "own.yaml:2:17: this bracket is never closed"),
-        ("lists:\n  x: {values: [\"{name}\"]}\n", "own.yaml:2: a list's value can't hold another list"),
+        ("lists:\n  x: {values: [\"{name}\"]}\n", "own.yaml:2:17: a list's value can't hold another list"),
         (
             "intents:\n  A: {data: [{sentences: [[a]]}]}\n",
             "own.yaml:2:27: a sentence must be a text, and this is a list",

@@ -75,10 +75,12 @@ impl Reader<'_> {
             context: BTreeMap::new(),
             metadata: BTreeMap::new(),
             origin: self.origin(node.place),
+            column: None,
         };
         if !matches!(node.tree, Tree::Map(_)) {
             value.text = self.text(node, "a list's value")?;
             value.expression = self.expression(&value.text, node.place, "the value")?;
+            value.column = self.column(&value.text, node.place);
             // Plain words stand for themselves as they are written here; of a template, what was said counts.
             if let Expression::Text(text) = &value.expression {
                 value.out = Some(SlotValue::Text(text.clone()));
@@ -91,6 +93,7 @@ impl Reader<'_> {
                 "in" => {
                     value.text = self.text(part, "`in`")?;
                     value.expression = self.expression(&value.text, part.place, "the value")?;
+                    value.column = self.column(&value.text, part.place);
                     said = true;
                 }
                 "out" => value.out = self.slot_value(part),
