@@ -5,6 +5,7 @@ mod crashes;
 mod demo;
 mod fleet;
 mod holder;
+mod intents;
 mod packs;
 mod panel;
 mod recordings;

@@ -58,7 +58,7 @@ fn misunderstood(matcher: &Matcher, sample: &Sample) -> Option<Problem> {
     let matches = matcher.matches_in(&sample.text, &sample.context);
     let right = matches.unambiguous().is_some_and(|reading| reading.intent == sample.intent);
     let message = || format!("the example \"{}\" is not understood as {} without doubt", sample.text, sample.intent);
-    (!right).then(|| Problem { origin: sample.template.clone(), column: None, message: message() })
+    (!right).then(|| Problem { origin: sample.template.clone(), column: sample.column, message: message() })
 }
 
 /// Rules and lists that no sentence refers to, directly, through a rule or through a value of a list.
@@ -83,13 +83,13 @@ fn unused(sentences: &Sentences) -> Vec<Problem> {
             });
         }
     }
-    let rules = sentences.rules.iter().map(|(name, rule)| (format!("<{name}>"), &rule.origin));
-    let lists = sentences.lists.iter().map(|(name, list)| (format!("{{{name}}}"), &list.origin));
-    let unused = rules.chain(lists).filter(|(name, _)| !used.contains(name));
+    let rules = sentences.rules.iter().map(|(name, rule)| (format!("<{name}>"), &rule.origin, rule.column));
+    let lists = sentences.lists.iter().map(|(name, list)| (format!("{{{name}}}"), &list.origin, list.column));
+    let unused = rules.chain(lists).filter(|(name, ..)| !used.contains(name));
     unused
-        .map(|(name, origin)| Problem {
+        .map(|(name, origin, column)| Problem {
             origin: origin.clone(),
-            column: None,
+            column,
             message: format!("nothing uses `{name}`"),
         })
         .collect()
@@ -114,8 +114,8 @@ mod tests {
         let found: Vec<String> = lint(&sentences, &workshop()).iter().map(ToString::to_string).collect();
         let has =
             |start: &str, part: &str| found.iter().any(|problem| problem.starts_with(start) && problem.contains(part));
-        assert!(has("t.yaml:18", "nothing uses `<idle>`"), "{found:?}");
-        assert!(has("t.yaml:15", "nothing uses `{spare}`"), "{found:?}");
+        assert!(has("t.yaml:18:3", "nothing uses `<idle>`"), "{found:?}");
+        assert!(has("t.yaml:15:3", "nothing uses `{spare}`"), "{found:?}");
         assert!(!has("t.yaml:19", "nothing uses"), "a value of a list uses it: {found:?}");
         assert!(has("t.yaml:12", "nothing can be said"), "{found:?}");
         assert!(has("t.yaml:10", "\"do it\" means A by t.yaml:6"), "{found:?}");

@@ -43,6 +43,8 @@ pub struct Sample {
     pub context: Context,
     /// The template.
     pub template: Origin,
+    /// Where that begins in its line, where it stands there as it is.
+    pub column: Option<usize>,
 }
 
 /// Random sentences: each template once, then any until there are `count`. Beside them each template of which nothing can
@@ -155,8 +157,8 @@ impl<'a> Sampler<'a> {
                 continue;
             }
             if let Some(context) = self.context(scope.block, &said) {
-                let (intent, template) = (scope.block.intent.clone(), template.origin.clone());
-                return Ok(Sample { text, intent, context, template });
+                let (intent, origin) = (scope.block.intent.clone(), template.origin.clone());
+                return Ok(Sample { text, intent, context, template: origin, column: template.column });
             }
         }
         let message = format!(

@@ -141,6 +141,8 @@ pub(crate) struct Rule {
 pub(crate) struct List {
     pub(crate) kind: ListKind,
     pub(crate) origin: Origin,
+    /// Where its name begins in its line.
+    pub(crate) column: Option<usize>,
 }
 
 /// What a list holds.

@@ -15,7 +15,8 @@ impl Reader<'_> {
     pub(super) fn lists(&mut self, node: &Node, into: &mut BTreeMap<String, List>) {
         for (key, value) in self.map(node, "lists") {
             let Some(kind) = self.list_kind(key, value) else { continue };
-            let list = List { kind, origin: self.origin(key.place) };
+            let column = (key.place.column > 0).then_some(key.place.column);
+            let list = List { kind, origin: self.origin(key.place), column };
             match (into.get_mut(&key.name), list) {
                 (Some(List { kind: ListKind::Values(values), .. }), List { kind: ListKind::Values(mut more), .. }) => {
                     values.append(&mut more)
