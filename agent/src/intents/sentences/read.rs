@@ -10,6 +10,9 @@ use super::{Block, Problem, Requirements, Rule, Sentences, Source, Template};
 use crate::intents::{Origin, SlotValue};
 use std::collections::{BTreeMap, HashMap};
 
+/// The furthest column that a fault within a text is named by.
+const MAX_COLUMN: usize = 2_000;
+
 /// Reads one file into `sentences`.
 pub(super) fn file(source: &Source, sentences: &mut Sentences, problems: &mut Vec<Problem>) {
     let mut reader = Reader { source, lines: source.text.lines().collect(), problems };
@@ -216,15 +219,17 @@ impl Reader<'_> {
         Some(Template { text, expression, origin: self.origin(node.place), column })
     }
 
-    /// The column in which a text begins that stands on one line as it is, behind its quotation mark if it has one.
+    /// The column in which a text begins that stands on one line as it is, behind its quotation mark if it has one. Nothing
+    /// far to the right: nobody counts that far, and a line of many values would be walked once for each.
     fn column(&self, text: &str, place: Place) -> Option<usize> {
+        let before = place.column.checked_sub(1).filter(|&before| before < MAX_COLUMN)?;
         let line = place.line.checked_sub(1).and_then(|line| self.lines.get(line))?;
-        let mut rest = line.chars().skip(place.column.checked_sub(1)?);
+        let mut rest = line.chars().skip(before);
         let quoted = matches!(rest.clone().next(), Some('"' | '\''));
         if quoted {
             rest.next();
         }
-        rest.collect::<String>().starts_with(text).then_some(place.column + usize::from(quoted))
+        text.chars().all(|character| rest.next() == Some(character)).then_some(place.column + usize::from(quoted))
     }
 
     /// Parses a template; a fault is named by the column in the file where the text stands on one line as it is.
