@@ -16,7 +16,9 @@ mod said;
 use bounds::within_bounds;
 use corpus::{Attack, BESIDE, beside, vocabulary};
 use std::sync::Arc;
-use victus_agent::intents::{Context, Matcher, Origin, Problem, Sentences, Source, languages, lint, speech};
+use victus_agent::intents::{
+    Completions, Context, Matcher, Origin, Problem, Sentences, Source, languages, lint, sample, speech,
+};
 
 /// The most bytes that a matcher may say it takes.
 const MOST_BYTES: usize = 64 << 20;
@@ -76,7 +78,18 @@ fn try_one(attack: Attack) {
         let (written, _) = speech::written_grammar(&outcome.sentences, &vocabulary());
         let _gbnf = written.checked().0.to_gbnf();
         let _problems: Vec<Problem> = lint::lint(&outcome.sentences, &vocabulary());
+        what_people_are_told(&outcome.sentences);
     });
+}
+
+/// Examples and completions, which are made of whatever was loaded.
+fn what_people_are_told(sentences: &Sentences) {
+    let (matcher, _) = Matcher::compile(sentences, &vocabulary());
+    let _examples = sample::examples(sentences, &vocabulary(), &matcher, &|_| true);
+    let completions = Completions::compile(sentences, &vocabulary());
+    for text in ["", "g", "go ", "take ", "x1 "] {
+        assert!(completions.after(text, 8).len() <= 8);
+    }
 }
 
 #[test]
@@ -105,6 +118,7 @@ fn what_fits_everything_is_given_up_and_says_so() {
         assert_eq!(matcher.understand(&text, &Context::new()).best, None);
         let explained = matcher.explain(&text, &Context::new());
         assert!(explained.matches.gave_up.is_some());
+        what_people_are_told(&sentences);
         assert!(matcher.bytes() < MOST_BYTES, "{}", matcher.bytes());
     });
 }

@@ -3,6 +3,7 @@
 //! Owns the process: the log, the order of a start, the signals (SIGHUP reads the sentences again), the word to systemd, and the exit status (0 stopped in
 //! good order, 1 it failed, 2 the configuration is wrong).
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -149,7 +150,7 @@ async fn live(
     let reason = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
-        () = reload_on(&mut hangup, &running, &notifier) => "no reload can be asked for any more",
+        () = reload_on(&mut hangup, &running, &notifier) => "SIGHUP, its terminal was closed",
         () = systemd::watch(&notifier, watchdog, &progress, &stop) => "the loops were stopped",
     };
     log::info!("stopping: {reason}");
@@ -162,14 +163,19 @@ async fn live(
     Ok(())
 }
 
-/// Reads the sentences again at each SIGHUP; several that come during one reading are one. Never ends.
+/// Reads the sentences again at each SIGHUP; several that come during one reading are one. To a daemon of a terminal it
+/// says that this was closed, and only then does this return.
 async fn reload_on(hangup: &mut Signal, running: &Running, notifier: &Notifier) {
     let told = |sent: Result<(), systemd::NotifyError>| {
         if let Err(error) = sent {
             log::warn!("systemd was not told of the reload: {error}");
         }
     };
+    let of_terminal = !notifier.is_connected() && std::io::stdin().is_terminal();
     while hangup.recv().await.is_some() {
+        if of_terminal {
+            return;
+        }
         told(notifier.reloading());
         Arc::clone(&running.reload).sentences().await;
         told(notifier.ready("ready"));

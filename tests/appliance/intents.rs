@@ -70,7 +70,10 @@ fn sample_says_each_template_and_names_what_cannot_be_said() {
         "{said}"
     );
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
-    assert!(complaints.contains("pack.yaml:14:22: nothing can be said with `ring {bell}`"), "{complaints}");
+    assert!(
+        complaints.contains("pack.yaml:14:22: nothing was found that can be said with `ring {bell}`"),
+        "{complaints}"
+    );
     assert_eq!(
         intents(pack.path(), &["--json"], &["sample", "--count", "40", "--seed", "7"]).1,
         said,

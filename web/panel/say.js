@@ -42,6 +42,8 @@ export class Completing {
   #soon() {
     clearTimeout(this.#timer);
     this.#asked += 1;
+    // What was chosen was a way to go on with another text.
+    this.#choose(-1);
     if (!this.#box.value.trim()) return this.#show([]);
     this.#timer = setTimeout(() => this.#ask(), PAUSE_MS);
   }
@@ -50,7 +52,7 @@ export class Completing {
     const asked = this.#asked;
     const answer = await api.completions(this.#box.value, OPTIONS).catch(() => null);
     // Whoever has typed on does not want the answer to what was there before.
-    if (answer && asked === this.#asked) this.#show(answer.completions);
+    if (asked === this.#asked) this.#show(answer?.completions ?? []);
   }
 
   #show(completions) {
@@ -63,23 +65,31 @@ export class Completing {
     this.#box.removeAttribute("aria-activedescendant");
   }
 
+  /** Marks an option as the one that Enter takes; none with -1. */
+  #choose(index) {
+    this.#active = index;
+    const options = [...this.#list.children];
+    options.forEach((option, place) => option.setAttribute("aria-selected", String(place === index)));
+    const active = options[index];
+    if (active) this.#box.setAttribute("aria-activedescendant", active.id);
+    else this.#box.removeAttribute("aria-activedescendant");
+    active?.scrollIntoView({ block: "nearest" });
+  }
+
   #key(event) {
     const options = [...this.#list.children];
-    if (!options.length || event.isComposing) return;
+    if (event.isComposing) return;
+    if (event.key === "Escape") {
+      if (options.length) event.stopPropagation();
+      this.close();
+    }
+    if (!options.length) return;
     const move = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (move) {
       event.preventDefault();
       // Between the last and the first option is the box itself.
       const places = options.length + 1;
-      this.#active = ((this.#active + 1 + move + places) % places) - 1;
-      options.forEach((option, index) => option.setAttribute("aria-selected", String(index === this.#active)));
-      const active = options[this.#active];
-      if (active) this.#box.setAttribute("aria-activedescendant", active.id);
-      else this.#box.removeAttribute("aria-activedescendant");
-      active?.scrollIntoView({ block: "nearest" });
-    } else if (event.key === "Escape") {
-      event.stopPropagation();
-      this.close();
+      this.#choose(((this.#active + 1 + move + places) % places) - 1);
     } else if (event.key === "Enter" && options[this.#active]) {
       event.preventDefault();
       this.#take(options[this.#active]);

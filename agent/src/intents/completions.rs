@@ -78,7 +78,8 @@ impl Completions {
         let limit = limit.min(MAX_COMPLETIONS);
         let stem = text.trim_end();
         let (kept, begun) = if stem.len() < text.len() { (stem, "") } else { apart(stem) };
-        let said = normalise::sentence(kept).without_words(&self.skip_words, true).text();
+        // Behind nothing but skip words a sentence begins.
+        let said = normalise::sentence(kept).cut(&self.skip_words, true).text();
         let words: Vec<&str> = said.split(' ').filter(|word| !word.is_empty()).collect();
         if words.len() > MAX_WORDS {
             return Vec::new();

@@ -1,8 +1,9 @@
 //! Sentences drawn from templates: what can be said with them, for people who write them and for tests.
 //!
-//! Owns the drawing. Promises that every template of which anything can be said with the names there are is drawn at
-//! least once, that what is drawn fits its template in the context that is drawn with it, and that the same arguments
-//! give the same sentences. What a sentence means in the end, beside all other templates, is the matcher's.
+//! Owns the drawing. Promises that every template of which a sentence is found in `ATTEMPTS` draws is drawn at least once
+//! (a part that can't be said is never drawn; a keyword among a thousand words may not be found), that what is drawn fits
+//! its template in the context that is drawn with it, and that the same arguments give the same sentences. What a sentence
+//! means in the end, beside all other templates, is the matcher's.
 
 mod examples;
 mod reach;
@@ -162,7 +163,7 @@ impl<'a> Sampler<'a> {
             }
         }
         let message = format!(
-            "nothing can be said with `{}`: a list in it is empty, no name fits its context, or no keyword is in it",
+            "nothing was found that can be said with `{}`: a list in it is empty, no name fits its context, or no keyword is in it",
             template.text
         );
         Err(Problem { origin: template.origin.clone(), column: template.column, message })

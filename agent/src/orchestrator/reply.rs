@@ -98,19 +98,32 @@ impl Speaker<'_> {
     }
 
     /// The reply of the key that the block of the sentence states, where the choice of key is not this module's: users
-    /// write sentences with replies of their own. All slots are values in it.
+    /// write sentences with replies of their own. The slots, and the names of what it was about, are values in it; one that
+    /// asks for more is not used.
     fn as_its_author_says(&self) -> Option<String> {
         let key = self.understood.response.as_deref().filter(|key| !CHOSEN_KEYS.contains(key))?;
         let names = self.names();
-        let said: Vec<(String, String)> = (self.understood.slots.iter())
-            .map(|(slot, value)| (slot.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
-            .collect();
+        let said: Vec<(String, String)> =
+            (self.understood.slots.iter()).map(|(slot, value)| (slot.clone(), self.slot_in_words(value))).collect();
         let mut values: Vec<(&str, &str)> = said.iter().map(|(slot, value)| (slot.as_str(), value.as_str())).collect();
         if !names.is_empty() {
             values.retain(|(slot, _)| !matches!(*slot, "name" | "names"));
             values.extend([("name", names.as_str()), ("names", names.as_str())]);
         }
-        self.language.part(&format!("{}.{key}", self.understood.intent), &values)
+        let key = format!("{}.{key}", self.understood.intent);
+        let wanted = self.language.responses.values_of(&key);
+        // What only this module knows how to say, it says in its own reply rather than leaving it out of another.
+        let given =
+            self.language.responses.has(&key) && wanted.iter().all(|wanted| values.iter().any(|(it, _)| it == wanted));
+        given.then(|| self.language.phrase(&key, &values))
+    }
+
+    fn slot_in_words(&self, value: &Value) -> String {
+        match (value.as_f64(), value.as_str()) {
+            (Some(number), _) => self.language.spoken().number(number),
+            (None, Some(text)) => text.to_owned(),
+            (None, None) => value.to_string(),
+        }
     }
 
     /// What the first step returned; null where there was none.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 /// The longest that one attack may take, in a build without optimisation on a busy machine.
 const LONGEST: Duration = Duration::from_secs(120);
-/// The most memory that the whole of these tests may take at once, in MiB.
+/// The most memory that a process of these tests may have taken at once, in MiB: one test under nextest, all of them under
+/// `cargo test`.
 const MOST_MEMORY: usize = 1_200;
 
 /// Does something on a thread with the stack that threads of the appliance have; fails where it does not end or eats too

@@ -84,6 +84,10 @@ fn lists() -> Vec<Attack> {
     };
     let repeats = |count: usize| format!("{{in: \"{}\", out: {count}}}", "a ".repeat(count + 1));
     let hundred_thousand = (REST + 1, "the list has 100000 values; only the first 20000 are read");
+    // Each of many sentences uses a list that is too large for any.
+    let of_many = (0..200).map(|n| format!("x{n} {{v}}")).collect::<Vec<_>>().join("\", \"");
+    let long_values =
+        format!("{}expansion_rules: {{r: \"{}\"}}\n", values(260, &|_| "\"<r>\"".to_owned()), "a ".repeat(3_900));
     let of_rules = format!("{}{}", values(1, &|_| "\"<r8>\"".to_owned()), chain(9, 40, "b"));
     vec![
         attack(
@@ -95,6 +99,7 @@ fn lists() -> Vec<Attack> {
         attack("list-of-the-same", "take {v} {v} {v}", &values(4_000, &|_| "a".to_owned()), &[]),
         attack("list-of-repeats", &"[{v:a}] [{v:b}] [{v:c}] [{v:d}] [{v:e}] ".repeat(20), &values(60, &repeats), &[]),
         attack("list-of-rules-that-grow", "take {v}", &of_rules, &[(REST + 1, "`<r8>`")]),
+        attack("list-too-large-for-many", &of_many, &long_values, &[(TEMPLATE, "is left out: `x"); 200]),
         attack("list-of-prefixes", "take {v}{v}{v}", &values(400, &|n| "a".repeat(n + 1)), &[]),
     ]
 }

@@ -130,13 +130,17 @@ pub struct Current {
     pub next: NextRecogniser,
     /// Ends with a newer one.
     pub deafness: Deafness,
+    /// Is told when it ends.
+    pub cured: Box<dyn Fn() + Send>,
 }
 
 impl SpeechRecogniser for Current {
     fn start(&mut self) -> Result<(), String> {
         if let Some(newer) = self.next.take() {
             self.recogniser = newer;
-            *self.deafness.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            if self.deafness.lock().unwrap_or_else(PoisonError::into_inner).take().is_some() {
+                (self.cured)();
+            }
         }
         self.recogniser.start()
     }
@@ -205,7 +209,12 @@ mod tests {
         let next = NextRecogniser::default();
         let deafness = Deafness::new(Mutex::new(Some("there is none".to_owned())));
         let recogniser: Box<dyn SpeechRecogniser> = Box::new(Deaf("there is none".to_owned()));
-        let mut current = Current { recogniser, next: next.clone(), deafness: Arc::clone(&deafness) };
+        let cures = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let counted = Arc::clone(&cures);
+        let cured = Box::new(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        });
+        let mut current = Current { recogniser, next: next.clone(), deafness: Arc::clone(&deafness), cured };
         assert_eq!(current.start(), Err("there is none".to_owned()));
         next.offer(Box::new(Says("old")));
         next.offer(Box::new(Says("first")));
@@ -219,5 +228,6 @@ mod tests {
         );
         current.start().unwrap();
         assert_eq!(current.finish().unwrap().text, "second");
+        assert_eq!(cures.load(std::sync::atomic::Ordering::Relaxed), 1, "once, and not for each newer one");
     }
 }

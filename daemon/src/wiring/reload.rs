@@ -76,6 +76,8 @@ impl Reload {
             work: ears.work.clone(),
             clock: Arc::clone(&self.clock),
         };
+        // One that nobody took yet is out of date, and a model is large.
+        drop(ears.next.take());
         match open_recogniser(&self.appliance, &hearing) {
             Ok(recogniser) => ears.next.offer(recogniser),
             Err(error) => log::error!("the recogniser knows only the sentences of before: {error}"),

@@ -101,7 +101,9 @@ fn run(work: &VoiceWork, context: &LoopContext) -> Result<(), LoopError> {
         }
     };
     let deafness = Deafness::new(Mutex::new(deaf));
-    let current = Current { recogniser, next: work.next.clone(), deafness: Arc::clone(&deafness) };
+    let told = context.clone();
+    let cured = Box::new(move || told.up());
+    let current = Current { recogniser, next: work.next.clone(), deafness: Arc::clone(&deafness), cured };
     let (mut voice, control) = assemble(work, context, Box::new(current), deafness)?;
     work.microphone.connect(control.clone());
     let stop = context.stop().clone();

@@ -47,6 +47,15 @@ fn a_begun_word_is_gone_on_with_and_a_whole_one_is_followed() {
 }
 
 #[test]
+fn politeness_is_passed_over() {
+    let completions = of(&english(), &workshop());
+    let first = texts(&completions, "");
+    let polite: Vec<String> = first.iter().map(|text| format!("please {text}")).collect();
+    assert_eq!(texts(&completions, "please "), polite);
+    assert_eq!(texts(&completions, "please turn of")[0], "please turn off");
+}
+
+#[test]
 fn what_has_no_end_offers_nothing() {
     let completions = of(&english(), &workshop());
     for text in ["colourless green", "turn on the extraction fan now or", &"turn ".repeat(500)] {

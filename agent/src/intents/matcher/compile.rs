@@ -12,10 +12,12 @@ use super::graph::{
     Compiled, CompiledBlock, CompiledList, CompiledNumbers, CompiledTemplate, CompiledValue, Node, NodeId,
 };
 use super::normalise::{self, Piece};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The most nodes that one template may take, its rules included.
 const MAX_TEMPLATE_NODES: usize = 20_000;
+/// The most nodes that one list may take.
+const MAX_LIST_NODES: usize = 500_000;
 /// The most nodes in all.
 const MAX_NODES: usize = 2_000_000;
 /// So many characters of literals, or so many ways on from choices, count as a node.
@@ -37,6 +39,8 @@ pub(super) fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Compil
         nullable: Vec::new(),
         slots: HashMap::new(),
         lists: HashMap::new(),
+        refused: HashSet::new(),
+        changed: HashMap::new(),
         numbers: HashMap::new(),
         limit: 0,
     };
@@ -61,6 +65,10 @@ struct Compiler<'a> {
     nullable: Vec<bool>,
     slots: HashMap<String, u32>,
     lists: HashMap<ListKey, u32>,
+    /// Lists that are too large: whatever uses them is left out.
+    refused: HashSet<ListKey>,
+    /// Whether the current block changes a list of all.
+    changed: HashMap<String, bool>,
     /// Numbers already compiled, by their first, their last and their step.
     numbers: HashMap<(i64, i64, i64), Vec<u32>>,
     /// How many nodes there may be when the current template is done.
@@ -106,7 +114,9 @@ impl Compiler<'_> {
             response: block.response.clone(),
             metadata: block.metadata.clone(),
         });
+        self.changed.clear();
         for template in &block.templates {
+            self.prepare_lists(&template.expression, index, block);
             self.limit = (self.size() + MAX_TEMPLATE_NODES).min(MAX_NODES);
             let kept = (self.out.nodes.len(), self.out.literals.len(), self.out.targets.len());
             let owner = self.out.templates.len() as u32;
@@ -123,13 +133,54 @@ impl Compiler<'_> {
                 Err(TooLarge) => {
                     self.shrink(kept);
                     let message = format!(
-                        "with its rules the sentence has more than {MAX_TEMPLATE_NODES} parts (or all together more than {MAX_NODES}) and is left out: `{}`; split it",
+                        "with its rules the sentence has more than {MAX_TEMPLATE_NODES} parts, or a list in it more than {MAX_LIST_NODES} (or all together more than {MAX_NODES}), and is left out: `{}`; split it",
                         template.text.chars().take(160).collect::<String>()
                     );
                     self.problems.push(Problem { origin: template.origin.clone(), column: template.column, message });
                 }
             }
         }
+    }
+
+    /// Compiles the lists that a template refers to, so that they stay where the template does not.
+    fn prepare_lists(&mut self, expression: &Expression, index: usize, block: &Block) {
+        let sentences = self.sentences;
+        let (mut open, mut seen) = (vec![expression], HashSet::new());
+        while let Some(expression) = open.pop() {
+            expression.walk(&mut |part| match part {
+                Expression::Rule(name) if seen.insert((true, name.as_str())) => {
+                    open.extend(sentences.rule(block, name).map(|rule| &rule.expression));
+                }
+                Expression::List { list, .. } if seen.insert((false, list.as_str())) => {
+                    let (key, kind) = self.seen(list, index, block);
+                    if let Some(ListKind::Values(values)) = kind
+                        && !self.lists.contains_key(&key)
+                    {
+                        // One that is too large is refused from now on, and so is what uses it.
+                        let _kept = self.values(key, values, (index, block));
+                    }
+                }
+                _ => {}
+            });
+        }
+    }
+
+    /// A list as a block sees it.
+    fn seen<'b>(&mut self, name: &str, index: usize, block: &'b Block) -> (ListKey, Option<&'b ListKind>)
+    where
+        Self: 'b,
+    {
+        let own = block.lists.get(name);
+        let sentences = self.sentences;
+        let shared = if VOCABULARY_LISTS.contains(&name) { None } else { sentences.lists.get(name) };
+        let of_block = own.is_some()
+            || shared.is_some_and(|list| {
+                let known = self.changed.get(name).copied();
+                let changes = known.unwrap_or_else(|| block.changes(list, sentences));
+                self.changed.insert(name.to_owned(), changes);
+                changes
+            });
+        ((of_block.then_some(index), name.to_owned()), own.or(shared).map(|list| &list.kind))
     }
 
     /// Goes back to where a template began. Lists compiled on the way are forgotten, since their nodes are gone.
@@ -227,11 +278,8 @@ impl Compiler<'_> {
     }
 
     fn list(&mut self, name: &str, slot: &str, next: NodeId, index: usize, block: &Block) -> Result<NodeId, TooLarge> {
-        let own = block.lists.get(name);
-        let shared = if VOCABULARY_LISTS.contains(&name) { None } else { self.sentences.lists.get(name) };
-        let of_block = own.is_some() || shared.is_some_and(|list| block.changes(list, self.sentences));
-        let key = (of_block.then_some(index), name.to_owned());
-        match own.or(shared).map(|list| &list.kind) {
+        let (key, kind) = self.seen(name, index, block);
+        match kind {
             Some(ListKind::Wildcard) => {
                 let slot = self.slot(slot);
                 self.node(Node::Wildcard { slot, next })
@@ -257,15 +305,21 @@ impl Compiler<'_> {
 
     /// Compiles the values of a list. They are no part of the template that is the first to use them.
     fn values(&mut self, key: ListKey, values: &[ListValue], (index, block): (usize, &Block)) -> Result<u32, TooLarge> {
+        if self.refused.contains(&key) {
+            return Err(TooLarge);
+        }
         let (limit, before) = (self.limit, self.size());
-        self.limit = MAX_NODES;
+        self.limit = (before + MAX_LIST_NODES).min(MAX_NODES);
         // What all share is seen from no block.
         let nobody = Block::default();
         let seen_from = if key.0.is_some() { (index, block) } else { (usize::MAX, &nobody) };
         let mut compiled = Values::default();
         for value in values {
             let stands_for = CompiledValue { out: value.out.clone(), context: value.context.clone(), entity: None };
-            self.value(&mut compiled, &value.expression, stands_for, seen_from)?;
+            if self.value(&mut compiled, &value.expression, stands_for, seen_from).is_err() {
+                self.refused.insert(key);
+                return Err(TooLarge);
+            }
         }
         self.limit = (limit + self.size() - before).min(MAX_NODES);
         Ok(self.add_list(key, compiled))

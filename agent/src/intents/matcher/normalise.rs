@@ -108,6 +108,12 @@ impl Normal {
     /// Without the given words and phrases (in normal form, longest first); as it is where nothing else would be left.
     /// Whole words only, unless the language writes no spaces.
     pub(crate) fn without_words(&self, words: &[Vec<char>], whole: bool) -> Normal {
+        let kept = self.cut(words, whole);
+        if kept.characters.is_empty() { self.clone() } else { kept }
+    }
+
+    /// The same, were it nothing.
+    pub(crate) fn cut(&self, words: &[Vec<char>], whole: bool) -> Normal {
         let mut keep = vec![true; self.characters.len()];
         let mut position = 0;
         while position < self.characters.len() {
@@ -126,8 +132,7 @@ impl Normal {
                 _ => position += 1,
             }
         }
-        let kept = self.keep(&keep);
-        if kept.characters.is_empty() { self.clone() } else { kept }
+        self.keep(&keep)
     }
 }
 

@@ -54,7 +54,7 @@ fn what_is_hard_to_say_is_said_all_the_same() {
     assert_eq!(of_b.context, [("domain".to_owned(), "light".into())].into(), "what no name in it can say");
     assert_eq!(unsayable.len(), 1, "{unsayable:?}");
     assert!(
-        unsayable[0].to_string().starts_with("t.yaml:6:28: nothing can be said with `{nobody}`"),
+        unsayable[0].to_string().starts_with("t.yaml:6:28: nothing was found that can be said with `{nobody}`"),
         "{}",
         unsayable[0]
     );

@@ -33,9 +33,11 @@ impl Fault {
 
     /// The column of what it is about, in a text that begins in that column.
     fn column(&self, text: &str, column: Option<usize>) -> Option<usize> {
-        let within = self.reference.as_ref().and_then(|reference| text.find(reference));
-        let before = within.and_then(|at| text.get(..at)).unwrap_or_default().chars().count();
-        column.map(|column| column + before)
+        let Some(reference) = &self.reference else { return column };
+        let ends =
+            |at: usize| text.get(at + reference.len()..).is_some_and(|rest| rest.starts_with(['}', '>', ':', ' ']));
+        let (at, _) = text.match_indices(reference.as_str()).find(|(at, _)| ends(*at))?;
+        Some(column? + text.get(..at)?.chars().count())
     }
 }
 

@@ -1,8 +1,8 @@
 //! Rivals of what was heard: sentences of the grammar that differ in one word and mean something else.
 //!
 //! Owns which these are. Promises a bounded number, the ones with the likest sound first, each with another meaning than
-//! what was heard; those that would do another thing with the same things (`off` for `on`) are kept apart and always among
-//! them, however they sound. Leaves to `evidence` what their score says.
+//! what was heard; those that would do another thing with the same things (`off` for `on`) are kept apart, so that no
+//! likelier-sounding name crowds them out. Of each place only the [`MAX_ASKED`] words of the likest sound are looked at. Leaves to `evidence` what their score says.
 
 use super::super::Meaning;
 use super::super::grammar::automaton::Automaton;
