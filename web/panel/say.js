@@ -56,13 +56,12 @@ export class Completing {
   }
 
   #show(completions) {
-    this.#active = -1;
     this.#list.replaceChildren(...completions.map(({ text, whole }, index) => element("li",
       { id: `ask-option-${index}`, role: "option", "aria-selected": "false", "data-whole": String(whole) },
       text, whole ? null : element("span", { class: "open", "aria-hidden": "true" }, " …"))));
     this.#list.hidden = completions.length === 0;
     this.#box.setAttribute("aria-expanded", String(completions.length > 0));
-    this.#box.removeAttribute("aria-activedescendant");
+    this.#choose(-1);
   }
 
   /** Marks an option as the one that Enter takes; none with -1. */
@@ -90,10 +89,7 @@ export class Completing {
       // Between the last and the first option is the box itself.
       const places = options.length + 1;
       this.#choose(((this.#active + 1 + move + places) % places) - 1);
-    } else if (event.key === "Enter" && options[this.#active]) {
-      event.preventDefault();
-      this.#take(options[this.#active]);
-    } else if (event.key === "Tab" && !event.shiftKey && options[this.#active]) {
+    } else if ((event.key === "Enter" || (event.key === "Tab" && !event.shiftKey)) && options[this.#active]) {
       event.preventDefault();
       this.#take(options[this.#active]);
     }

@@ -58,9 +58,7 @@ impl Completions {
     pub fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> Self {
         let (grammar, _left_out) = speech::written_grammar(sentences, vocabulary);
         let (grammar, _left_out) = grammar.checked();
-        let mut skip_words: Vec<Vec<char>> =
-            sentences.skip_words.iter().map(|word| normalise::sentence(word).characters).collect();
-        skip_words.sort_by_key(|word| Reverse(word.len()));
+        let skip_words = normalise::longest_first(&sentences.skip_words);
         let written = WrittenWords::new(sentences, vocabulary);
         let names = vocabulary.entities.iter().flat_map(|entity| &entity.names);
         let first = |name: &String| normalise::sentence(name).text().split(' ').next().map(str::to_owned);
@@ -68,7 +66,8 @@ impl Completions {
         Completions { grammar, written, named, skip_words, numerals: Numerals::of(&sentences.language) }
     }
 
-    /// How a text can go on, what begins most templates first, and then what their files say first; at most `limit` ways, and [`MAX_COMPLETIONS`].
+    /// How a text can go on, what begins most templates first, and then what their files say first; at most `limit` ways,
+    /// and [`MAX_COMPLETIONS`].
     ///
     /// A text that ends within a word is completed to words that begin like it; of a whole word also what can follow.
     pub fn after(&self, text: &str, limit: usize) -> Vec<Completion> {

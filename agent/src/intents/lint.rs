@@ -5,9 +5,8 @@
 
 use super::matcher::{Matcher, Vocabulary};
 use super::sample::{Sample, Sampler};
-use super::sentences::{ListKind, Problem, Sentences};
+use super::sentences::{ListKind, Problem, Reference, Sentences};
 use super::speech;
-use super::template::Expression;
 use std::collections::BTreeSet;
 
 /// How many sentences of each template `lint` tries.
@@ -63,34 +62,31 @@ fn misunderstood(matcher: &Matcher, sample: &Sample) -> Option<Problem> {
 
 /// Rules and lists that no sentence refers to, directly, through a rule or through a value of a list.
 fn unused(sentences: &Sentences) -> Vec<Problem> {
-    let mut used: BTreeSet<String> = BTreeSet::new();
+    let mut used: BTreeSet<Reference<'_>> = BTreeSet::new();
     for block in &sentences.blocks {
-        let mut open: Vec<&Expression> = block.templates.iter().map(|template| &template.expression).collect();
-        let (mut rules, mut lists): (BTreeSet<&str>, BTreeSet<&str>) = Default::default();
-        while let Some(expression) = open.pop() {
-            expression.walk(&mut |part| match part {
-                Expression::Rule(name) if rules.insert(name) => {
-                    used.insert(format!("<{name}>"));
-                    open.extend(sentences.rule(block, name).map(|rule| &rule.expression));
-                }
-                Expression::List { list, .. } if lists.insert(list) => {
-                    used.insert(format!("{{{list}}}"));
-                    if let Some(ListKind::Values(values)) = sentences.list(block, list).map(|list| &list.kind) {
-                        open.extend(values.iter().map(|value| &value.expression));
-                    }
-                }
-                _ => {}
-            });
-        }
+        let direct = sentences.references(block, block.templates.iter().map(|template| &template.expression));
+        let values = direct.iter().filter_map(|reference| match reference {
+            Reference::List(list) => match &sentences.list(block, list)?.kind {
+                ListKind::Values(values) => Some(values),
+                ListKind::Numbers(_) | ListKind::Wildcard => None,
+            },
+            Reference::Rule(_) => None,
+        });
+        used.extend(sentences.references(block, values.flatten().map(|value| &value.expression)));
+        used.extend(direct);
     }
-    let rules = sentences.rules.iter().map(|(name, rule)| (format!("<{name}>"), &rule.origin, rule.column));
-    let lists = sentences.lists.iter().map(|(name, list)| (format!("{{{name}}}"), &list.origin, list.column));
-    let unused = rules.chain(lists).filter(|(name, ..)| !used.contains(name));
+    let rules = sentences.rules.iter().map(|(name, rule)| (Reference::Rule(name), &rule.origin, rule.column));
+    let lists = sentences.lists.iter().map(|(name, list)| (Reference::List(name), &list.origin, list.column));
+    let unused = rules.chain(lists).filter(|(reference, ..)| !used.contains(reference));
+    let written = |reference| match reference {
+        Reference::Rule(name) => format!("<{name}>"),
+        Reference::List(name) => format!("{{{name}}}"),
+    };
     unused
-        .map(|(name, origin, column)| Problem {
+        .map(|(reference, origin, column)| Problem {
             origin: origin.clone(),
             column,
-            message: format!("nothing uses `{name}`"),
+            message: format!("nothing uses `{}`", written(reference)),
         })
         .collect()
 }

@@ -203,13 +203,6 @@ impl<'a> Sampler<'a> {
         Some(context)
     }
 
-    fn pick<'b, T>(&mut self, manner: Manner, from: &'b [T]) -> Result<&'b T, Unsayable> {
-        if manner == Manner::Plain {
-            return from.first().ok_or(Unsayable);
-        }
-        if from.is_empty() { Err(Unsayable) } else { Ok(&from[self.random.random_range(0..from.len())]) }
-    }
-
     fn say(&mut self, expression: &'a Expression, scope: Scope<'a>, said: &mut Said) -> Result<(), Unsayable> {
         match expression {
             Expression::Text(text) => self.join(text, said)?,
@@ -221,7 +214,7 @@ impl<'a> Sampler<'a> {
             Expression::Alternatives(parts) => {
                 let sayable: Vec<&Expression> =
                     parts.iter().filter(|part| self.reach.is_sayable(part, scope)).collect();
-                let part = *self.pick(said.manner, &sayable)?;
+                let part = *pick(&mut self.random, said.manner, &sayable)?;
                 self.say(part, scope, said)?;
             }
             Expression::Optional(part) => {
@@ -264,7 +257,7 @@ impl<'a> Sampler<'a> {
         };
         match &list.kind {
             ListKind::Wildcard if said.manner == Manner::Plain => return Err(Unsayable),
-            ListKind::Wildcard => said.text.push_str(self.pick(said.manner, &ANY_WORDS)?),
+            ListKind::Wildcard => said.text.push_str(pick(&mut self.random, said.manner, &ANY_WORDS)?),
             ListKind::Numbers(numbers) => self.number(numbers, said)?,
             ListKind::Values(values) => {
                 let admitted: Vec<_> = values
@@ -272,7 +265,7 @@ impl<'a> Sampler<'a> {
                     .filter(|value| admits(&block.requires, &block.excludes, &value.context))
                     .filter(|value| self.reach.is_sayable(&value.expression, scope))
                     .collect();
-                let value = *self.pick(said.manner, &admitted)?;
+                let value = *pick(&mut self.random, said.manner, &admitted)?;
                 said.known.extend(value.context.clone());
                 self.say(&value.expression, scope, said)?;
             }
@@ -282,27 +275,27 @@ impl<'a> Sampler<'a> {
 
     fn name(&mut self, list: &str, block: &Block, said: &mut Said) -> Result<(), Unsayable> {
         let plain = said.manner == Manner::Plain;
-        let admitted: Vec<Name> = self.reach.names(list, block).filter(|name| name.first || !plain).cloned().collect();
+        let admitted: Vec<&Name> = self.reach.names(list, block).filter(|name| name.first || !plain).collect();
         // What only a name can say about the situation is best said by it.
-        let complete = |name: &&Name| only_said(&block.requires).all(|key| name.context.contains_key(key));
-        let complete: Vec<&Name> = admitted.iter().filter(complete).collect();
-        let names: Vec<&Name> = if complete.is_empty() { admitted.iter().collect() } else { complete };
+        let complete = |name: &&&Name| only_said(&block.requires).all(|key| name.context.contains_key(key));
+        let complete: Vec<&Name> = admitted.iter().filter(complete).copied().collect();
+        let names = if complete.is_empty() { admitted } else { complete };
         let name = match said.manner {
             Manner::Plain if names.is_empty() => return Err(Unsayable),
             Manner::Plain => {
                 self.named += 1;
                 names[(self.named - 1) % names.len()]
             }
-            manner => *self.pick(manner, &names)?,
+            manner => *pick(&mut self.random, manner, &names)?,
         };
-        said.text.push_str(self.pick(said.manner, &name.texts)?);
+        said.text.push_str(pick(&mut self.random, said.manner, &name.texts)?);
         said.known.extend(name.context.clone());
         Ok(())
     }
 
     fn number(&mut self, list: &NumberList, said: &mut Said) -> Result<(), Unsayable> {
-        let plain = PLAIN_NUMBERS.into_iter().find(|&number| list.holds(number as f64));
         if said.manner == Manner::Plain && list.digits {
+            let plain = PLAIN_NUMBERS.into_iter().find(|&number| list.holds(number as f64));
             said.text.push_str(&plain.unwrap_or(list.from).to_string());
             return Ok(());
         }
@@ -335,6 +328,14 @@ impl<'a> Sampler<'a> {
         said.text.push_str(text);
         if joined { Err(Unsayable) } else { Ok(()) }
     }
+}
+
+/// One of these: by chance, or plainly the first.
+fn pick<'b, T>(random: &mut StdRng, manner: Manner, from: &'b [T]) -> Result<&'b T, Unsayable> {
+    if manner == Manner::Plain {
+        return from.first().ok_or(Unsayable);
+    }
+    if from.is_empty() { Err(Unsayable) } else { Ok(&from[random.random_range(0..from.len())]) }
 }
 
 /// Whether a part is text that goes on with the word before it.

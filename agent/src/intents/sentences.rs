@@ -112,6 +112,8 @@ pub(crate) struct Block {
     pub(crate) required_keywords: Vec<String>,
     pub(crate) rules: BTreeMap<String, Rule>,
     pub(crate) lists: BTreeMap<String, List>,
+    /// Lists of all sentences that hold something else in this block: a value of theirs names a rule that it has of its own.
+    pub(crate) changed: BTreeSet<String>,
     pub(crate) response: Option<String>,
     pub(crate) example: Option<Template>,
     pub(crate) metadata: BTreeMap<String, serde_json::Value>,
@@ -125,6 +127,13 @@ pub(crate) struct Template {
     pub(crate) origin: Origin,
     /// Where it begins in its line, where it stands there as it is.
     pub(crate) column: Option<usize>,
+}
+
+/// What a part of a template refers to, by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reference<'a> {
+    Rule(&'a str),
+    List(&'a str),
 }
 
 /// A named piece of template.
@@ -290,39 +299,31 @@ impl Sentences {
         block.rules.get(name).or_else(|| self.rules.get(name))
     }
 
-    /// The list of that name as seen from a block.
-    pub(crate) fn list<'a>(&'a self, block: &'a Block, name: &str) -> Option<&'a List> {
-        block.lists.get(name).or_else(|| self.lists.get(name))
-    }
-}
-
-impl Block {
-    /// Whether what a list of all sentences holds is another thing in this block: a value of it, or of what it refers to,
-    /// names a rule or a list that the block has of its own.
-    pub(crate) fn changes(&self, list: &List, sentences: &Sentences) -> bool {
-        let ListKind::Values(values) = &list.kind else { return false };
-        if self.rules.is_empty() && self.lists.is_empty() {
-            return false;
-        }
-        let mut open: Vec<&Expression> = values.iter().map(|value| &value.expression).collect();
-        let mut seen: BTreeSet<(bool, &str)> = BTreeSet::new();
-        let mut changes = false;
+    /// Each rule and list that these parts refer to as seen from a block, directly or through rules; each once.
+    pub(crate) fn references<'a>(
+        &'a self,
+        block: &'a Block,
+        from: impl IntoIterator<Item = &'a Expression>,
+    ) -> BTreeSet<Reference<'a>> {
+        let mut open: Vec<&Expression> = from.into_iter().collect();
+        let mut found = BTreeSet::new();
         while let Some(expression) = open.pop() {
             expression.walk(&mut |part| match part {
-                Expression::Rule(name) if seen.insert((true, name)) => {
-                    changes |= self.rules.contains_key(name);
-                    open.extend(sentences.rule(self, name).map(|rule| &rule.expression));
+                Expression::Rule(name) if found.insert(Reference::Rule(name)) => {
+                    open.extend(self.rule(block, name).map(|rule| &rule.expression));
                 }
-                Expression::List { list, .. } if seen.insert((false, list)) => {
-                    changes |= self.lists.contains_key(list);
-                    if let Some(ListKind::Values(values)) = sentences.list(self, list).map(|list| &list.kind) {
-                        open.extend(values.iter().map(|value| &value.expression));
-                    }
+                Expression::List { list, .. } => {
+                    found.insert(Reference::List(list));
                 }
                 _ => {}
             });
         }
-        changes
+        found
+    }
+
+    /// The list of that name as seen from a block.
+    pub(crate) fn list<'a>(&'a self, block: &'a Block, name: &str) -> Option<&'a List> {
+        block.lists.get(name).or_else(|| self.lists.get(name))
     }
 }
 

@@ -14,7 +14,7 @@ mod written;
 
 use super::Origin;
 use super::matcher::{NamedEntity, Vocabulary, normalise};
-use super::sentences::{Block, List, ListKind, ListValue, Problem, Sentences, VOCABULARY_LISTS, admits};
+use super::sentences::{Block, ListKind, ListValue, Problem, Sentences, VOCABULARY_LISTS, admits};
 use super::spoken::Spoken;
 use super::template::{self, Expression};
 use crate::recognise::grammar::{Expansion, GrammarRule, POLITENESS, SpeechGrammar};
@@ -41,7 +41,6 @@ fn build(sentences: &Sentences, vocabulary: &Vocabulary, written: bool) -> (Spee
         problems: Vec::new(),
         spoken: Spoken::of(&sentences.language),
         lists: HashMap::new(),
-        changed: HashMap::new(),
         rules: HashMap::new(),
         touched: HashMap::new(),
         touched_words: 0,
@@ -90,8 +89,6 @@ struct Builder<'a> {
     /// Lists already made, by their name, the block whose own they are or that changes them, and which of their values may
     /// be said.
     lists: HashMap<(String, Option<usize>, Vec<bool>), Option<Expansion>>,
-    /// Whether a block changes a list of all.
-    changed: HashMap<(String, usize), bool>,
     /// Expansion rules already made, by their name and the block that they were made for.
     rules: HashMap<(String, usize), Option<Expansion>>,
     /// Lists already made with letters that touch their words, by the list's rule, the side and the letters.
@@ -199,7 +196,7 @@ impl<'a> Builder<'a> {
                     .zip(values)
                     .map(|(admitted, value)| admitted && self.is_there(slot, value))
                     .collect();
-                let of_block = own.is_some() || self.is_changed(name, list, scope);
+                let of_block = own.is_some() || scope.block.changed.contains(name);
                 let key = (name.to_owned(), of_block.then_some(scope.index), admitted.clone());
                 if let Some(known) = self.lists.get(&key) {
                     return known.clone();
@@ -212,20 +209,6 @@ impl<'a> Builder<'a> {
                 made
             }
         }
-    }
-
-    /// Whether a list of all holds something else in this block; found out once.
-    fn is_changed(&mut self, name: &str, list: &List, scope: Scope<'a>) -> bool {
-        if scope.block.rules.is_empty() && scope.block.lists.is_empty() {
-            return false;
-        }
-        let key = (name.to_owned(), scope.index);
-        if let Some(&known) = self.changed.get(&key) {
-            return known;
-        }
-        let changes = scope.block.changes(list, self.sentences);
-        self.changed.insert(key, changes);
-        changes
     }
 
     /// Whether there is anything of the kind or class that a value of this slot names. Who has no siren says nothing

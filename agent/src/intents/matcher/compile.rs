@@ -5,7 +5,9 @@
 mod names;
 
 use super::super::numerals::Numerals;
-use super::super::sentences::{Block, ListKind, ListValue, NumberList, Problem, Sentences, VOCABULARY_LISTS};
+use super::super::sentences::{
+    Block, ListKind, ListValue, NumberList, Problem, Reference, Sentences, VOCABULARY_LISTS,
+};
 use super::super::template::Expression;
 use super::Vocabulary;
 use super::graph::{
@@ -40,7 +42,6 @@ pub(super) fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> (Compil
         slots: HashMap::new(),
         lists: HashMap::new(),
         refused: HashSet::new(),
-        changed: HashMap::new(),
         numbers: HashMap::new(),
         limit: 0,
     };
@@ -67,8 +68,6 @@ struct Compiler<'a> {
     lists: HashMap<ListKey, u32>,
     /// Lists that are too large: whatever uses them is left out.
     refused: HashSet<ListKey>,
-    /// Whether the current block changes a list of all.
-    changed: HashMap<String, bool>,
     /// Numbers already compiled, by their first, their last and their step.
     numbers: HashMap<(i64, i64, i64), Vec<u32>>,
     /// How many nodes there may be when the current template is done.
@@ -87,15 +86,8 @@ struct Values {
 
 impl Compiler<'_> {
     fn skip_words(&mut self) {
-        let longest_first = |words: &[String]| {
-            let mut words: Vec<Vec<char>> = words.iter().map(|word| normalise::sentence(word).characters).collect();
-            words.retain(|word| !word.is_empty());
-            words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-            words.dedup();
-            words
-        };
-        self.out.skip_words = longest_first(&self.sentences.skip_words);
-        self.out.fillers = longest_first(&self.sentences.fillers);
+        self.out.skip_words = normalise::longest_first(&self.sentences.skip_words);
+        self.out.fillers = normalise::longest_first(&self.sentences.fillers);
     }
 
     fn block(&mut self, block: &Block) {
@@ -114,11 +106,10 @@ impl Compiler<'_> {
             response: block.response.clone(),
             metadata: block.metadata.clone(),
         });
-        self.changed.clear();
+        self.prepare_lists(index, block);
         for template in &block.templates {
-            self.prepare_lists(&template.expression, index, block);
             self.limit = (self.size() + MAX_TEMPLATE_NODES).min(MAX_NODES);
-            let kept = (self.out.nodes.len(), self.out.literals.len(), self.out.targets.len());
+            let kept = self.written();
             let owner = self.out.templates.len() as u32;
             let start = self
                 .node(Node::Accept { owner })
@@ -142,55 +133,53 @@ impl Compiler<'_> {
         }
     }
 
-    /// Compiles the lists that a template refers to, so that they stay where the template does not.
-    fn prepare_lists(&mut self, expression: &Expression, index: usize, block: &Block) {
+    /// Compiles the lists that a block's templates refer to, so that they stay where a template does not.
+    fn prepare_lists(&mut self, index: usize, block: &Block) {
         let sentences = self.sentences;
-        let (mut open, mut seen) = (vec![expression], HashSet::new());
-        while let Some(expression) = open.pop() {
-            expression.walk(&mut |part| match part {
-                Expression::Rule(name) if seen.insert((true, name.as_str())) => {
-                    open.extend(sentences.rule(block, name).map(|rule| &rule.expression));
+        let templates = block.templates.iter().map(|template| &template.expression);
+        for reference in sentences.references(block, templates) {
+            let Reference::List(list) = reference else { continue };
+            let (key, kind) = self.seen(list, index, block);
+            let Some(ListKind::Values(values)) = kind else { continue };
+            if self.lists.contains_key(&key) || self.refused.contains(&key) {
+                continue;
+            }
+            let kept = self.written();
+            match self.values(&key, values, (index, block)) {
+                Ok(compiled) => {
+                    self.add_list(key, compiled);
                 }
-                Expression::List { list, .. } if seen.insert((false, list.as_str())) => {
-                    let (key, kind) = self.seen(list, index, block);
-                    if let Some(ListKind::Values(values)) = kind
-                        && !self.lists.contains_key(&key)
-                    {
-                        // One that is too large is refused from now on, and so is what uses it.
-                        let _kept = self.values(key, values, (index, block));
-                    }
+                Err(TooLarge) => {
+                    self.shrink(kept);
+                    self.refused.insert(key);
                 }
-                _ => {}
-            });
+            }
         }
     }
 
     /// A list as a block sees it.
-    fn seen<'b>(&mut self, name: &str, index: usize, block: &'b Block) -> (ListKey, Option<&'b ListKind>)
+    fn seen<'b>(&self, name: &str, index: usize, block: &'b Block) -> (ListKey, Option<&'b ListKind>)
     where
         Self: 'b,
     {
         let own = block.lists.get(name);
         let sentences = self.sentences;
         let shared = if VOCABULARY_LISTS.contains(&name) { None } else { sentences.lists.get(name) };
-        let of_block = own.is_some()
-            || shared.is_some_and(|list| {
-                let known = self.changed.get(name).copied();
-                let changes = known.unwrap_or_else(|| block.changes(list, sentences));
-                self.changed.insert(name.to_owned(), changes);
-                changes
-            });
+        let of_block = own.is_some() || (shared.is_some() && block.changed.contains(name));
         ((of_block.then_some(index), name.to_owned()), own.or(shared).map(|list| &list.kind))
     }
 
-    /// Goes back to where a template began. Lists compiled on the way are forgotten, since their nodes are gone.
+    /// How far the graph is written.
+    fn written(&self) -> (usize, usize, usize) {
+        (self.out.nodes.len(), self.out.literals.len(), self.out.targets.len())
+    }
+
+    /// Goes back to where a template or a list began.
     fn shrink(&mut self, (nodes, literals, targets): (usize, usize, usize)) {
         self.out.nodes.truncate(nodes);
         self.nullable.truncate(nodes);
         self.out.literals.truncate(literals);
         self.out.targets.truncate(targets);
-        let lists = &self.out.lists;
-        self.lists.retain(|_, list| (lists[*list as usize].root as usize) < nodes);
     }
 
     /// What has been compiled, in nodes.
@@ -285,11 +274,9 @@ impl Compiler<'_> {
                 self.node(Node::Wildcard { slot, next })
             }
             Some(ListKind::Numbers(numbers)) => self.number(numbers.clone(), slot, next),
-            Some(ListKind::Values(values)) => {
-                let list = match self.lists.get(&key) {
-                    Some(&list) => list,
-                    None => self.values(key, values, (index, block))?,
-                };
+            Some(ListKind::Values(_)) => {
+                // One that was not compiled is too large.
+                let list = *self.lists.get(&key).ok_or(TooLarge)?;
                 let slot = self.slot(slot);
                 self.node(Node::Values { list, slot, next })
             }
@@ -303,26 +290,23 @@ impl Compiler<'_> {
         }
     }
 
-    /// Compiles the values of a list. They are no part of the template that is the first to use them.
-    fn values(&mut self, key: ListKey, values: &[ListValue], (index, block): (usize, &Block)) -> Result<u32, TooLarge> {
-        if self.refused.contains(&key) {
-            return Err(TooLarge);
-        }
-        let (limit, before) = (self.limit, self.size());
-        self.limit = (before + MAX_LIST_NODES).min(MAX_NODES);
+    /// Compiles the values of a list.
+    fn values(
+        &mut self,
+        key: &ListKey,
+        values: &[ListValue],
+        (index, block): (usize, &Block),
+    ) -> Result<Values, TooLarge> {
+        self.limit = (self.size() + MAX_LIST_NODES).min(MAX_NODES);
         // What all share is seen from no block.
         let nobody = Block::default();
         let seen_from = if key.0.is_some() { (index, block) } else { (usize::MAX, &nobody) };
         let mut compiled = Values::default();
         for value in values {
             let stands_for = CompiledValue { out: value.out.clone(), context: value.context.clone(), entity: None };
-            if self.value(&mut compiled, &value.expression, stands_for, seen_from).is_err() {
-                self.refused.insert(key);
-                return Err(TooLarge);
-            }
+            self.value(&mut compiled, &value.expression, stands_for, seen_from)?;
         }
-        self.limit = (limit + self.size() - before).min(MAX_NODES);
-        Ok(self.add_list(key, compiled))
+        Ok(compiled)
     }
 
     /// Adds a value to a list; false where it can be nothing at all, which would match everywhere.

@@ -136,6 +136,15 @@ impl Normal {
     }
 }
 
+/// Words and phrases in normal form, the longest first, as [`Normal::without_words`] takes them.
+pub(crate) fn longest_first(words: &[String]) -> Vec<Vec<char>> {
+    let mut words: Vec<Vec<char>> = words.iter().map(|word| sentence(word).characters).collect();
+    words.retain(|word| !word.is_empty());
+    words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+    words.dedup();
+    words
+}
+
 /// Brings a sentence into normal form.
 pub(crate) fn sentence(text: &str) -> Normal {
     let written: String = text.nfc().collect();

@@ -3,7 +3,7 @@
 use super::super::template::Expression;
 use super::read::shortened;
 use super::{Block, List, ListKind, Origin, Problem, Sentences, VOCABULARY_LISTS};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// How deep rules may use one another.
 const MAX_RULE_DEPTH: usize = 16;
@@ -78,24 +78,23 @@ pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>
     let mut blocks = std::mem::take(&mut sentences.blocks);
     // Blocks without rules and lists of their own see the same.
     let mut known = HashMap::new();
-    let mut broken_examples = Vec::new();
-    for (index, block) in blocks.iter_mut().enumerate() {
+    for block in &mut blocks {
         let mut own = std::mem::take(&mut block.lists);
         let largest = drop_values(sentences, block, &mut own, &mut budget, problems);
         block.lists = own;
-        let templates = std::mem::take(&mut block.templates);
+        let (templates, mut example) = (std::mem::take(&mut block.templates), block.example.take());
         let alone = !block.rules.is_empty() || !block.lists.is_empty();
         let mut checker = Checker::new(sentences, block, Some((&shared, &largest)));
         if !alone {
             checker.known = std::mem::take(&mut known);
         }
-        if let Some(example) = &block.example
-            && let Err(fault) = checker.whole(&example.expression, &mut budget)
+        if let Some(given) = &example
+            && let Err(fault) = checker.whole(&given.expression, &mut budget)
         {
-            let column = fault.column(&example.text, example.column);
-            let message = format!("{}; the example is left out: `{}`", fault.message, shortened(&example.text));
-            problems.push(Problem { origin: example.origin.clone(), column, message });
-            broken_examples.push(index);
+            let column = fault.column(&given.text, given.column);
+            let message = format!("{}; the example is left out: `{}`", fault.message, shortened(&given.text));
+            problems.push(Problem { origin: given.origin.clone(), column, message });
+            example = None;
         }
         let mut kept = Vec::with_capacity(templates.len());
         for template in templates {
@@ -110,13 +109,11 @@ pub(super) fn drop_broken(sentences: &mut Sentences, problems: &mut Vec<Problem>
                 }
             }
         }
+        let Checker { changed, known: of_rules, .. } = checker;
         if !alone {
-            known = checker.known;
+            known = of_rules;
         }
-        block.templates = kept;
-    }
-    for index in broken_examples {
-        blocks[index].example = None;
+        (block.templates, block.example, block.changed) = (kept, example, changed);
     }
     sentences.blocks = blocks;
     for (((origin, column), message), count) in faults {
@@ -169,14 +166,16 @@ struct Checker<'a> {
     lists: Option<(&'a Largest, &'a Largest)>,
     /// Lists already looked at as seen from the block, where it has rules of its own.
     seen: HashMap<String, Result<usize, Fault>>,
+    /// Those of them that hold something else than elsewhere.
+    changed: BTreeSet<String>,
     /// How many parts have been looked at.
     looked_at: usize,
 }
 
 impl<'a> Checker<'a> {
     fn new(sentences: &'a Sentences, block: &'a Block, lists: Option<(&'a Largest, &'a Largest)>) -> Self {
-        let (known, open, seen) = (HashMap::new(), Vec::new(), HashMap::new());
-        Checker { sentences, block, known, open, lists, seen, looked_at: 0 }
+        let (known, open, seen, changed) = (HashMap::new(), Vec::new(), HashMap::new(), BTreeSet::new());
+        Checker { sentences, block, known, open, lists, seen, changed, looked_at: 0 }
     }
 
     /// How many parts a whole sentence or value has.
@@ -255,6 +254,9 @@ impl<'a> Checker<'a> {
             largest = largest.and_then(|largest| Ok(largest.max(parts?)));
         }
         self.looked_at += checker.looked_at;
+        if checker.known.keys().any(|rule| self.block.rules.contains_key(rule)) {
+            self.changed.insert(name.to_owned());
+        }
         let largest =
             largest.map_err(|fault| Fault { origin: fault.origin.or(Some((list.origin.clone(), None))), ..fault });
         self.seen.insert(name.to_owned(), largest.clone());
