@@ -119,6 +119,9 @@ pub struct ToolSpec {
     pub input: Value,
     /// What its effect is worth.
     pub risk: Risk,
+    /// Whether a second call with the same arguments changes nothing that the first has not changed. Only such a call is
+    /// ever made again by itself.
+    pub idempotent: bool,
     /// The least role that may call it.
     pub role: Role,
     /// How long a call may take.

@@ -66,6 +66,7 @@ impl Tool for Telling {
             description,
             input,
             risk: Risk::Read,
+            idempotent: true,
             role: Role::Viewer,
             timeout: Duration::from_secs(5),
             rate: None,

@@ -76,6 +76,7 @@ impl Tool for Reading {
             description,
             input: json!({"type": "object", "additionalProperties": false}),
             risk: Risk::Read,
+            idempotent: true,
             role: Role::Viewer,
             timeout: Duration::from_secs(1),
             rate: None,

@@ -63,6 +63,7 @@ impl Tool for Switch {
             description,
             input,
             risk: Risk::Reversible,
+            idempotent: self.verb != Verb::Toggle,
             role: Role::Operator,
             timeout: Duration::from_secs(5),
             rate: Some(Rate { count: 120, per: Duration::from_secs(60) }),
@@ -169,6 +170,7 @@ impl Tool for GetState {
             description: "Reads the value of an entity.",
             input: entity_schema(),
             risk: Risk::Read,
+            idempotent: true,
             role: Role::Viewer,
             timeout: Duration::from_secs(1),
             rate: None,
@@ -201,6 +203,7 @@ impl Tool for Stop {
             description: "Makes every entity with `stop = true` safe at once. A convenience, no emergency stop.",
             input: json!({"type": "object", "additionalProperties": false}),
             risk: Risk::Reversible,
+            idempotent: true,
             // Nobody who can reach the appliance at all is kept from making it safe.
             role: Role::Viewer,
             timeout: Duration::from_secs(5),

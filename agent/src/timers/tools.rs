@@ -61,6 +61,7 @@ impl Tool for TimerTool {
             description,
             input: self.input(),
             risk: if self.verb == Verb::Status { Risk::Read } else { Risk::Reversible },
+            idempotent: !matches!(self.verb, Verb::Start | Verb::Cancel),
             role: if self.verb == Verb::Status { Role::Viewer } else { Role::Operator },
             timeout: Duration::from_secs(5),
             rate: None,

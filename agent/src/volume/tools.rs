@@ -50,6 +50,7 @@ impl Tool for SetVolume {
                 "type": "object", "properties": properties, "required": [required], "additionalProperties": false
             }),
             risk: Risk::Reversible,
+            idempotent: !self.relative,
             role: Role::Operator,
             timeout: Duration::from_secs(5),
             rate: None,

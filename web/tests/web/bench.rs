@@ -111,6 +111,7 @@ impl Tool for Gate {
             description: "Waits until it is let through.",
             input: json!({"type": "object"}),
             risk: Risk::Reversible,
+            idempotent: false,
             role: Role::Operator,
             timeout: PATIENCE,
             rate: None,

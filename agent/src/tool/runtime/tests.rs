@@ -30,6 +30,7 @@ impl Tool for Puppet {
                 "additionalProperties": false
             }),
             risk: Risk::Reversible,
+            idempotent: false,
             role: self.role,
             timeout: Duration::from_millis(50),
             rate: self.rate,

@@ -36,6 +36,7 @@ impl Tool for Counter {
             description: "Counts.",
             input: json!({"type":"object","additionalProperties":false}),
             risk: Risk::Reversible,
+            idempotent: false,
             role: Role::Operator,
             timeout: Duration::from_secs(5),
             rate: None,

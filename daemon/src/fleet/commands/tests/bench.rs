@@ -31,6 +31,7 @@ impl Tool for Probe {
             description: "Counts.",
             input,
             risk: Risk::Reversible,
+            idempotent: false,
             role: self.role,
             timeout: Duration::from_secs(600),
             rate: None,
