@@ -177,7 +177,7 @@ impl Appliance {
             store: self.store.status(),
             clock: self.clock.wall(),
             mono_ms: u64::try_from(self.clock.monotonic().since_boot().as_millis()).unwrap_or(u64::MAX),
-            entities: self.entities.iter().count(),
+            entities: self.entities.count(),
         }
     }
 }

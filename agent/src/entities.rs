@@ -2,7 +2,8 @@
 //!
 //! Owns what an entity is called and where it stands (id, name, aliases, kind, area, floor, unit) and shows its value as
 //! the points in `victus-hw` report it. The value itself, the line behind it and the rules that hold it safe belong to
-//! `victus_hw::points`; an entity and its point have the same id. [`changes`] brings changes of points into the journal,
+//! `victus_hw::points`; an entity and its point have the same id. The set of entities is swapped as one while everything
+//! runs; whoever holds an entity keeps it as it was. [`changes`] brings changes of points into the journal,
 //! [`tools`] holds the tools that read and switch entities.
 
 pub mod changes;
@@ -12,7 +13,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 use victus_hw::points::{PointValue, Points};
 
 use crate::tool::Risk;
@@ -133,35 +136,54 @@ pub struct EntityView {
 
 /// The entities of the appliance.
 pub struct Entities {
-    by_id: BTreeMap<String, Arc<Entity>>,
+    by_id: ArcSwap<ById>,
     points: Arc<Points>,
+    /// Counts the exchanges.
+    exchanged: watch::Sender<u64>,
 }
+
+type ById = BTreeMap<String, Arc<Entity>>;
 
 impl Entities {
     /// The entities over the points that have their ids.
     pub fn new(entities: Vec<Entity>, points: Arc<Points>) -> Self {
-        let by_id = entities.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).collect();
-        Self { by_id, points }
+        Self { by_id: ArcSwap::from_pointee(by_id(entities)), points, exchanged: watch::Sender::new(0) }
+    }
+
+    /// Takes these entities in place of those that it has. Their points are there already.
+    pub fn exchange(&self, entities: Vec<Entity>) {
+        self.by_id.store(Arc::new(by_id(entities)));
+        self.exchanged.send_modify(|count| *count = count.saturating_add(1));
+    }
+
+    /// Tells when the entities were exchanged for others.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.exchanged.subscribe()
     }
 
     /// The entity of that id.
-    pub fn get(&self, id: &str) -> Option<&Arc<Entity>> {
-        self.by_id.get(id)
+    pub fn get(&self, id: &str) -> Option<Arc<Entity>> {
+        self.by_id.load().get(id).cloned()
     }
 
     /// All entities, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Entity>> {
-        self.by_id.values()
+    pub fn all(&self) -> Vec<Arc<Entity>> {
+        self.by_id.load().values().cloned().collect()
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.by_id.load().len()
     }
 
     /// How an entity stands.
     pub fn view(&self, id: &str) -> Option<EntityView> {
-        self.by_id.get(id).map(|entity| self.view_of(entity))
+        self.get(id).map(|entity| self.view_of(&entity))
     }
 
     /// How all entities stand, by id.
     pub fn list(&self) -> Vec<EntityView> {
-        self.by_id.values().map(|entity| self.view_of(entity)).collect()
+        self.all().iter().map(|entity| self.view_of(entity)).collect()
     }
 
     /// The points below.
@@ -181,4 +203,8 @@ impl Entities {
                 .map_or(0, |state| u64::try_from(state.since.since_boot().as_millis()).unwrap_or(u64::MAX)),
         }
     }
+}
+
+fn by_id(entities: Vec<Entity>) -> ById {
+    entities.into_iter().map(|entity| (entity.id.clone(), Arc::new(entity))).collect()
 }

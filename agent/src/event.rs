@@ -159,6 +159,24 @@ pub enum EventKind {
         /// How many faults cost a part of them.
         faults: usize,
     },
+    /// The configuration was read again, and its entities are in force.
+    ConfigurationLoaded {
+        /// How many entities are new.
+        added: usize,
+        /// How many are other than before.
+        changed: usize,
+        /// How many are gone.
+        removed: usize,
+        /// The sections that differ from those in force and count from the next start.
+        later: Vec<String>,
+    },
+    /// The configuration was read again and can't be used; the entities stay as they are.
+    ConfigurationRefused {
+        /// How much is wrong.
+        problems: usize,
+        /// The first that is wrong, as a sentence.
+        reason: String,
+    },
     /// A loop changed its health.
     LoopChanged {
         /// The loop's name.
@@ -340,6 +358,8 @@ impl EventKind {
             | Self::CommandHandled { .. }
             | Self::ApplianceStarted { .. }
             | Self::ApplianceStopping { .. }
+            | Self::ConfigurationLoaded { .. }
+            | Self::ConfigurationRefused { .. }
             | Self::SentencesLoaded { .. } => Class::Record,
             Self::LoopCrashed { .. } | Self::StoreSetAside { .. } | Self::StoreDamaged { .. } | Self::Gap { .. } => {
                 Class::Alarm
@@ -353,6 +373,8 @@ impl EventKind {
             Self::ApplianceStarted { .. } => "appliance_started",
             Self::ApplianceStopping { .. } => "appliance_stopping",
             Self::SentencesLoaded { .. } => "sentences_loaded",
+            Self::ConfigurationLoaded { .. } => "configuration_loaded",
+            Self::ConfigurationRefused { .. } => "configuration_refused",
             Self::LoopChanged { .. } => "loop_changed",
             Self::LoopCrashed { .. } => "loop_crashed",
             Self::Voice { .. } => "voice",

@@ -35,7 +35,7 @@ pub struct Language {
 impl Language {
     /// Compiles the sentences for these entities. What cannot be used is reported, and the rest works.
     pub fn compile(sentences: Arc<Sentences>, entities: &Entities) -> (Self, Vec<Problem>) {
-        let names = vocabulary(entities.iter().map(AsRef::as_ref));
+        let names = vocabulary(entities.all().iter().map(AsRef::as_ref));
         let (matcher, problems) = Matcher::compile(&sentences, &names);
         let language = Self {
             code: sentences.language.clone(),

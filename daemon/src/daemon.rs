@@ -1,6 +1,6 @@
 //! The daemon from start to stop.
 //!
-//! Owns the process: the log, the order of a start, the signals (SIGHUP reads the sentences again), the word to systemd, and the exit status (0 stopped in
+//! Owns the process: the log, the order of a start, the signals (SIGHUP reads entities and sentences again), the word to systemd, and the exit status (0 stopped in
 //! good order, 1 it failed, 2 the configuration is wrong).
 
 use std::io::IsTerminal as _;
@@ -70,7 +70,7 @@ pub fn run(options: Options) -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let ended = runtime.block_on(live(config, options, state, clock, began));
+    let ended = runtime.block_on(live(config, sources, options, clock, began));
     runtime.shutdown_timeout(THREADS_END_WITHIN);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -106,11 +106,12 @@ fn complain(text: &str) {
 
 async fn live(
     config: Arc<Config>,
+    sources: Sources,
     options: Options,
-    state: PathBuf,
     clock: Arc<dyn Clock>,
     began: victus_hw::clock::Monotonic,
 ) -> Result<(), String> {
+    let state = sources.state.clone();
     let control_socket = match &options.state {
         Some(state) => state.join(crate::client::SOCKET_NAME),
         None => PathBuf::from(crate::client::DEFAULT_SOCKET),
@@ -128,6 +129,7 @@ async fn live(
         state,
         control_socket: Some(control_socket),
         simulate: options.simulate,
+        sources: Some(sources),
         sound,
         listener: None,
         began,
@@ -163,7 +165,7 @@ async fn live(
     Ok(())
 }
 
-/// Reads the sentences again at each SIGHUP; several that come during one reading are one. To a daemon of a terminal it
+/// Reads entities and sentences again at each SIGHUP; several that come during one reading are one. To a daemon of a terminal it
 /// says that this was closed, and only then does this return.
 async fn reload_on(hangup: &mut Signal, running: &Running, notifier: &Notifier) {
     let told = |sent: Result<(), systemd::NotifyError>| {
@@ -177,7 +179,7 @@ async fn reload_on(hangup: &mut Signal, running: &Running, notifier: &Notifier) 
             return;
         }
         told(notifier.reloading());
-        Arc::clone(&running.reload).sentences().await;
+        Arc::clone(&running.reload).again().await;
         told(notifier.ready("ready"));
     }
     std::future::pending().await

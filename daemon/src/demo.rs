@@ -109,6 +109,7 @@ impl Demo {
             control_socket: Some(state.join(crate::client::SOCKET_NAME)),
             state,
             simulate: true,
+            sources: None,
             sound,
             listener: Some(screen.listener()),
             began: clock.monotonic(),

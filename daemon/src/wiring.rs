@@ -5,6 +5,7 @@
 //! good, and that [`Running::stop`] ends within [`STOP_DEADLINE`]. The parts themselves belong to their modules.
 
 mod announce;
+mod configuration;
 pub mod devices;
 pub mod hearing;
 mod holder;
@@ -30,8 +31,9 @@ use victus_hw::serial::Instrument;
 use victus_web::listen::{ListenError, Listener};
 use victus_web::{Limits, Microphone, Web};
 
-use crate::config::Config;
+use crate::config::{Config, Sources};
 use crate::supervisor::Supervisor;
+use configuration::Configuration;
 use devices::DeviceError;
 use hearing::NextRecogniser;
 use holder::Holder;
@@ -96,6 +98,8 @@ pub struct Settings {
     pub control_socket: Option<PathBuf>,
     /// Whether its devices are simulated.
     pub simulate: bool,
+    /// Where its configuration is read again from; none where it never is.
+    pub sources: Option<Sources>,
     /// What it hears and speaks with.
     pub sound: Sound,
     /// Who is told of voice events beside the journal.
@@ -115,10 +119,10 @@ pub struct Running {
     /// Its push-to-talk; none where it has no voice.
     pub microphone: Option<Arc<dyn Microphone>>,
     /// Its simulated instruments, by port.
-    pub instruments: Instruments,
+    pub instruments: Arc<Instruments>,
     /// Its loops.
     pub supervisor: Supervisor,
-    /// What reads its sentences again.
+    /// What reads its entities and sentences again.
     pub reload: Arc<Reload>,
     /// The tie to the holder of the lines, which takes them when this process ends.
     _holder: Option<Holder>,
@@ -166,12 +170,7 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
         work: settings.state.join(voice_loop::WORK),
         next: next.clone(),
     });
-    let reload = Reload {
-        config: Arc::clone(&config),
-        appliance: Arc::clone(&appliance),
-        clock: Arc::clone(&settings.clock),
-        ears,
-    };
+    let (clock, sources) = (Arc::clone(&settings.clock), settings.sources.clone());
     let loops::Spawned { web, microphone, instruments, mut supervisor } =
         loops::spawn(&config, settings, &appliance, next).await?;
     if let Some(holder) = &holder {
@@ -184,7 +183,10 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
         ready_ms: u64::try_from(ready.as_millis()).unwrap_or(u64::MAX),
     };
     appliance.store.journal().append(None, started).await;
-    let reload = Arc::new(reload);
+    let instruments = Arc::new(instruments);
+    let configuration = sources
+        .map(|sources| Configuration::new(sources, &config, simulated, Arc::clone(&instruments), holder.clone()));
+    let reload = Arc::new(Reload { config, appliance: Arc::clone(&appliance), clock, ears, configuration });
     Ok(Running { appliance, web, microphone, instruments, supervisor, reload, _holder: holder })
 }
 

@@ -26,6 +26,7 @@ use crate::serial::PortHandle;
 
 mod changes;
 mod drive;
+mod exchange;
 mod interlock;
 mod limits;
 mod refusal;
@@ -174,6 +175,8 @@ pub struct Points {
     drive: Mutex<Drive>,
     ports: Mutex<HashMap<String, PortHandle>>,
     clock: Arc<dyn Clock>,
+    /// Counts the exchanges.
+    exchanged: watch::Sender<u64>,
 }
 
 impl fmt::Debug for Points {
@@ -197,7 +200,25 @@ impl Points {
     ) -> Result<Self, PointsError> {
         limits::check(configs)?;
         let drive = Drive::new(configs, gpio.as_ref(), clock.monotonic())?;
-        Ok(Self { drive: Mutex::new(drive), ports: Mutex::default(), clock })
+        Ok(Self { drive: Mutex::new(drive), ports: Mutex::default(), clock, exchanged: watch::Sender::new(0) })
+    }
+
+    /// Takes these points in place of those that it has, while it runs. A line that stays is neither let go of nor
+    /// switched, and its limits go on counting; a point that is new or goes is made safe. A point that is renamed keeps
+    /// its line. The port of a new number on a serial port has to be served already.
+    ///
+    /// # Errors
+    /// [`PointsError`] when limits exclude each other, a line cannot be taken, or a held line would be used in another
+    /// way. The points stay as they are then, of which at most some were made safe.
+    pub fn exchange(&self, configs: &[PointConfig], gpio: &dyn GpioBackend) -> Result<(), PointsError> {
+        limits::check(configs)?;
+        let mut drive = self.lock();
+        let now = self.clock.monotonic();
+        let _failures = self.refresh(&mut drive, now);
+        drive.exchange(configs, gpio, now)?;
+        drop(drive);
+        self.exchanged.send_modify(|count| *count = count.saturating_add(1));
+        Ok(())
     }
 
     /// Checks that the limits of these points can be kept together, without touching a line.

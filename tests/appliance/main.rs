@@ -3,6 +3,7 @@
 mod bad_input;
 mod crashes;
 mod demo;
+mod entities;
 mod fleet;
 mod holder;
 mod intents;

@@ -71,7 +71,14 @@ impl Daemon {
         std::fs::write(path, text).expect("the file can be written");
     }
 
-    /// Asks it to read its sentences again (SIGHUP).
+    /// Adds to its configuration.
+    pub fn add(&self, more: &str) {
+        let path = self.folder.path().join("victus.toml");
+        let config = std::fs::read_to_string(&path).expect("the configuration can be read");
+        std::fs::write(path, config + more).expect("the configuration can be written");
+    }
+
+    /// Asks it to read its entities and sentences again (SIGHUP).
     pub fn reload(&self) {
         let child = self.child.as_ref().expect("the daemon runs");
         let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw).expect("a process id");

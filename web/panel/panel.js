@@ -103,6 +103,8 @@ function onEvent(event) {
   for (const since of meanwhile) since.push(event);
   if (event.kind === "entity_changed") entities.changed(event);
   if (HEALTH_KINDS.has(event.kind)) refreshStatus();
+  // Should it fail, the things of before are shown until the panel connects again.
+  if (event.kind === "configuration_loaded") refreshAll().catch(() => {});
   // Should it fail, the examples of before are shown until the panel connects again.
   if (event.kind === "sentences_loaded") examples.refresh().catch(() => {});
   talk.heard(event);

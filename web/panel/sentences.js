@@ -10,7 +10,7 @@ export const GROUPS = [
   ["Voice", ["voice"]],
   ["Timers", ["timer_started", "timer_finished", "timer_changed"]],
   ["Connections", ["link_changed", "command_handled", "message_rejected"]],
-  ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "loop_changed", "loop_crashed", "store_set_aside",
+  ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "configuration_loaded", "configuration_refused", "loop_changed", "loop_crashed", "store_set_aside",
     "store_damaged", "gap"]],
 ];
 
@@ -99,6 +99,9 @@ const SENTENCES = {
   appliance_started: (data) => `Victus ${data.version} is up, ready after ${took(data.ready_ms)}`,
   appliance_stopping: (data) => `Victus is going down: ${data.reason}`,
   sentences_loaded: (data) => `The sentences were read again: ${counted(data.templates, "template")}, ${counted(data.faults, "fault")}`,
+  configuration_loaded: (data) => `The configuration was read again: ${counted(data.added, "new thing")}, ${data.changed} changed, ${data.removed} gone` +
+    (data.later.length ? `; from the next start: ${data.later.join(", ")}` : ""),
+  configuration_refused: (data) => `The configuration was read again and not taken, ${counted(data.problems, "problem")}: ${data.reason}`,
   loop_changed: (data) => `${loopName(data.name)}: ${data.why ?? loopState(data.state)}`,
   loop_crashed: (data) => `${loopName(data.name)}: crashed and is started again, ${counted(data.restarts, "time")} so far: ${data.reason}`,
   voice: (data) => (STAGES[data.stage] ?? data.stage) + (data.text ? `: ${quoted(data.text)}` : ""),
@@ -133,6 +136,8 @@ export function mark(event) {
   switch (event.kind) {
     case "loop_crashed": case "store_set_aside": case "store_damaged": case "gap": return "bad";
     case "sentences_loaded": return data.faults ? "warn" : "good";
+    case "configuration_loaded": return data.later.length ? "warn" : "good";
+    case "configuration_refused": return "bad";
     case "loop_changed": return { up: "good", degraded: "warn" }[data.state] ?? "bad";
     case "link_changed": return data.up ? "good" : "warn";
     case "message_rejected": return "warn";

@@ -136,15 +136,16 @@ impl Readings {
         json!({
             "troubles": troubles,
             "unavailable": unavailable,
-            "entities": self.entities.iter().count(),
+            "entities": self.entities.count(),
             "timers": self.timers.list().len(),
             "recording": self.store.status().is_durable(),
         })
     }
 
     fn capabilities(&self) -> Value {
-        let (writable, readable): (Vec<_>, Vec<_>) = self.entities.iter().partition(|entity| entity.kind.is_writable());
-        let names = |entities: &[&Arc<crate::entities::Entity>]| -> Vec<String> {
+        let (writable, readable): (Vec<_>, Vec<_>) =
+            self.entities.all().into_iter().partition(|entity| entity.kind.is_writable());
+        let names = |entities: &[Arc<crate::entities::Entity>]| -> Vec<String> {
             entities.iter().take(EXAMPLES).map(|entity| entity.name.clone()).collect()
         };
         json!({"can_switch": names(&writable), "can_read": names(&readable)})

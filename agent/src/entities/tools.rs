@@ -240,6 +240,5 @@ fn named_entity(entities: &Entities, args: &Value) -> Result<Arc<Entity>, ToolEr
     let id = args["entity"].as_str().unwrap_or_default();
     entities
         .get(id)
-        .cloned()
         .ok_or_else(|| ToolError::BadArguments(format!("there is no entity `{id}`; the list of entities has the ids")))
 }

@@ -83,7 +83,7 @@ impl Explained<'_> {
     /// What the plan is about, or, where there is no plan, what was named.
     fn names(&self) -> String {
         let planned = self.turn.plan.iter().filter_map(|step| self.entities.get(step.args["entity"].as_str()?));
-        let names: Vec<&str> = planned.map(|entity| entity.name.as_str()).collect();
+        let names: Vec<String> = planned.map(|entity| entity.name.clone()).collect();
         if names.is_empty() {
             let slot = |slot: &str| self.turn.slots.get(slot).and_then(Value::as_str);
             return slot("name").or_else(|| slot("area")).unwrap_or_default().to_owned();

@@ -160,5 +160,5 @@ fn why_not(understood: &Understood) -> &'static str {
 }
 
 fn meant(understood: &Understood, entities: &Entities) -> Vec<Arc<Entity>> {
-    understood.entities.iter().filter_map(|id| entities.get(id).cloned()).collect()
+    understood.entities.iter().filter_map(|id| entities.get(id)).collect()
 }

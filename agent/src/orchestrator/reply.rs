@@ -131,13 +131,13 @@ impl Speaker<'_> {
         self.turn.steps.first().map_or(&Value::Null, |step| &step.result)
     }
 
-    fn entity(&self, step: &StepResult) -> Option<&Arc<Entity>> {
+    fn entity(&self, step: &StepResult) -> Option<Arc<Entity>> {
         step.step.args["entity"].as_str().and_then(|id| self.entities.get(id))
     }
 
     fn names(&self) -> String {
-        let names: Vec<&str> =
-            self.turn.steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.as_str()).collect();
+        let names: Vec<String> =
+            self.turn.steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.clone()).collect();
         self.language.spoken().list(&names, Joint::And)
     }
 
@@ -197,8 +197,8 @@ impl Speaker<'_> {
         let (fitting, other): (Vec<_>, Vec<_>) =
             self.turn.steps.iter().partition(|step| is_on(&step.result["value"]) == asked);
         let names = |steps: &[&StepResult]| -> String {
-            let names: Vec<&str> =
-                steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.as_str()).collect();
+            let names: Vec<String> =
+                steps.iter().filter_map(|step| self.entity(step)).map(|entity| entity.name.clone()).collect();
             self.language.spoken().list(&names, Joint::And)
         };
         let count = self.language.spoken().whole(fitting.len() as u64);

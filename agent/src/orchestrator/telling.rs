@@ -90,7 +90,7 @@ impl Telling<'_> {
 
     fn event(&self, event: &Value) -> String {
         let entity = event["entity"].as_str().map(|id| (id, self.entities.get(id)));
-        let name = match entity {
+        let name = match &entity {
             Some((_, Some(entity))) => entity.name.as_str(),
             // It is no longer configured: its id is what is left of it.
             Some((id, None)) => id,
@@ -99,7 +99,7 @@ impl Telling<'_> {
         let by = event["by"].as_str().map(|by| self.part(by, &[])).unwrap_or_default();
         let value = event["value"].as_f64().map(|value| self.language.spoken().number(value)).unwrap_or_default();
         let values = [("name", name), ("by", &by), ("value", &value)];
-        let kind = entity.and_then(|(_, entity)| entity).map(|entity| entity.kind);
+        let kind = entity.as_ref().and_then(|(_, entity)| entity.as_ref()).map(|entity| entity.kind);
         match (event["what"].as_str().unwrap_or_default(), kind) {
             ("turned_on", Some(EntityKind::Valve | EntityKind::Cover)) => self.part("opened", &values),
             ("turned_off", Some(EntityKind::Valve | EntityKind::Cover)) => self.part("closed", &values),

@@ -155,6 +155,7 @@ impl Local {
             state: state.clone(),
             control_socket: None,
             simulate: place.simulate,
+            sources: None,
             sound: Sound::Devices,
             listener: None,
             began: clock.monotonic(),

@@ -33,7 +33,7 @@ pub struct Config {
 }
 
 /// `[device]`: who this appliance is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Device {
     /// The appliance's id in topics: letters, digits, `_` and `-`, at most 64. By default made from the machine id.
     pub id: String,
@@ -90,7 +90,7 @@ pub struct Gpio {
 }
 
 /// `[[link]]`: one MQTT connection.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Link {
     /// The link's name: letters, digits, `_` and `-`, at most 64.
     pub name: String,

@@ -114,8 +114,8 @@ impl Screen {
             EventKind::EntityChanged { cause: Cause::Start | Cause::Input, .. } => {}
             EventKind::EntityChanged { entity, to: Some(PointValue::Switch(on)), .. } => {
                 let entity = appliance.entities.get(entity);
-                let name = entity.map_or("something", |it| it.name.as_str());
-                self.step("switched", &format!("{name} is {}", state_word(entity.map(|it| it.kind), *on)));
+                let name = entity.as_ref().map_or("something", |it| it.name.as_str());
+                self.step("switched", &format!("{name} is {}", state_word(entity.as_ref().map(|it| it.kind), *on)));
             }
             _ => {}
         }

@@ -38,7 +38,7 @@ pub(crate) fn about(options: &LinkOptions, appliance: &Appliance) -> About {
         arch: std::env::consts::ARCH.to_owned(),
         capabilities: CAPABILITIES.to_vec(),
         tools: appliance.tools.specs().map(|spec| tool(spec, &options.tools)).collect(),
-        entities: appliance.entities.iter().filter_map(|entity| serde_json::to_value(entity).ok()).collect(),
+        entities: appliance.entities.all().iter().filter_map(|entity| serde_json::to_value(entity).ok()).collect(),
         entities_left_out: 0,
     }
 }

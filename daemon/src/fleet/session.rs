@@ -124,6 +124,7 @@ impl<'s, 'a> Session<'s, 'a> {
         }
         let journal = self.link.appliance.store.journal().clone();
         let mut appended = journal.watch();
+        let mut entities = self.link.appliance.entities.watch();
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -142,6 +143,7 @@ impl<'s, 'a> Session<'s, 'a> {
                         return Err(Loss::because("the store was closed"));
                     }
                 }
+                Ok(()) = entities.changed(), if self.ready.is_some() => self.tell_about()?,
                 () = tokio::time::sleep(again.unwrap_or(TICK)), if again.is_some() => {}
                 _ = tick.tick() => self.tick(opened).await?,
             }
@@ -153,8 +155,7 @@ impl<'s, 'a> Session<'s, 'a> {
         let now = self.link.now();
         let presence = Presence::new(PresenceState::Online, self.link.boot.clone(), &*self.link.appliance.clock);
         self.publish(&self.link.topics.presence(), encode(&presence), true, Token::State)?;
-        let about = readings::about(self.link.options, self.link.appliance).encode();
-        self.publish(&self.link.topics.about(), about, true, Token::State)?;
+        self.tell_about()?;
         self.link.outbox.session_began(self.link.appliance.store.journal().last());
         self.ready = Some(now);
         let name = &self.link.options.name;
@@ -173,6 +174,11 @@ impl<'s, 'a> Session<'s, 'a> {
         self.link.announcer.set(true, None);
         self.link.announce().await;
         Ok(())
+    }
+
+    fn tell_about(&mut self) -> Result<(), Loss> {
+        let about = readings::about(self.link.options, self.link.appliance).encode();
+        self.publish(&self.link.topics.about(), about, true, Token::State)
     }
 
     /// Sends what the outbox offers. Returns after how long to ask again, where that is not told by anything else.

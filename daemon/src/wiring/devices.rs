@@ -98,7 +98,8 @@ pub fn instrument(config: &model::Config, port: &PortConfig) -> std::io::Result<
     Instrument::plug_in(&port.path, port.baud, &port.terminator, answers)
 }
 
-fn configs(config: &model::Config) -> Vec<PointConfig> {
+/// The points of the configuration.
+pub(super) fn configs(config: &model::Config) -> Vec<PointConfig> {
     config.entities.iter().map(point).collect()
 }
 
@@ -114,7 +115,11 @@ pub fn points(
     Ok(Points::new(&configs(config), backend(config, simulated_lines)?, clock)?)
 }
 
-fn backend(config: &model::Config, simulated_lines: Option<&Path>) -> Result<Box<dyn GpioBackend>, GpioError> {
+/// The way to the lines of the configuration, real or simulated.
+pub(super) fn backend(
+    config: &model::Config,
+    simulated_lines: Option<&Path>,
+) -> Result<Box<dyn GpioBackend>, GpioError> {
     let Some(folder) = simulated_lines else {
         return gpio::open(match config.gpio.backend {
             model::GpioBackend::Auto => Backend::Auto,

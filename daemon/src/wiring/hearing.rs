@@ -45,6 +45,7 @@ pub fn open_recogniser(
     let voice = &hearing.config.voice;
     let spoken = appliance
         .entities
+        .all()
         .iter()
         .flat_map(|entity| entity.spoken.clone())
         .collect::<std::collections::BTreeMap<String, Vec<String>>>();

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use victus_hw::safe::{SafeLine, SafeLink};
 
 use super::{HOLDER_SOCKET, Settings, devices};
@@ -27,7 +27,7 @@ const SIMULATED_SOCKET: &str = "safe.sock";
 #[derive(Clone)]
 pub(super) struct Holder {
     socket: PathBuf,
-    lines: Vec<SafeLine>,
+    lines: Arc<watch::Sender<Vec<SafeLine>>>,
     link: Arc<Mutex<Option<SafeLink>>>,
 }
 
@@ -40,12 +40,19 @@ impl Holder {
         if settings.simulate && !socket.exists() {
             return None;
         }
-        let holder = Self { socket, lines: devices::safe_lines(config), link: Arc::default() };
-        match SafeLink::take(&holder.socket, &holder.lines, PATIENCE).await {
+        let lines = devices::safe_lines(config);
+        let taken = SafeLink::take(&socket, &lines, PATIENCE).await;
+        let holder = Self { socket, lines: Arc::new(watch::Sender::new(lines)), link: Arc::default() };
+        match taken {
             Ok(link) => *holder.link.lock().await = Some(link),
             Err(error) => log::warn!("{error}"),
         }
         Some(holder)
+    }
+
+    /// Says which lines this process has from now on.
+    pub(super) fn renew(&self, lines: Vec<SafeLine>) {
+        self.lines.send_replace(lines);
     }
 
     /// Keeps the connection, and makes it again whenever it is lost.
@@ -62,15 +69,27 @@ impl Holder {
     async fn keep(&self, context: &LoopContext) {
         // The link outlives this loop: until the process is gone, nobody else is to take the lines.
         let mut link = self.link.lock().await;
+        let mut lines = self.lines.subscribe();
+        // The connection may be from before this loop was started again, and not know the latest.
+        lines.mark_changed();
         loop {
             if let Some(connected) = link.as_mut() {
                 context.up();
-                if context.stop().run_until_cancelled(connected.ended()).await.is_none() {
-                    return;
+                tokio::select! {
+                    () = context.stop().cancelled() => return,
+                    () = connected.ended() => {}
+                    Ok(()) = lines.changed() => {
+                        let wanted = lines.borrow_and_update().clone();
+                        match connected.renew(&wanted, PATIENCE).await {
+                            Ok(()) => continue,
+                            Err(error) => log::warn!("{error}"),
+                        }
+                    }
                 }
                 *link = None;
             }
-            match SafeLink::take(&self.socket, &self.lines, PATIENCE).await {
+            let wanted = lines.borrow_and_update().clone();
+            match SafeLink::take(&self.socket, &wanted, PATIENCE).await {
                 Ok(connected) => *link = Some(connected),
                 Err(error) => {
                     context.degraded(error.to_string());

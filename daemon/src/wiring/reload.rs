@@ -1,6 +1,7 @@
-//! Sentences read again while everything runs.
+//! Entities and sentences read again while everything runs.
 //!
-//! Owns the way from changed sentence files to what is understood, said and heard from the next request on. Promises that
+//! Owns the order of a reload: first the entities ([`super::configuration`]), then the sentences, which are compiled for
+//! their names; and the way from changed sentence files to what is understood, said and heard from the next request on. Promises that
 //! whoever is being served is served with the sentences of before, that the exchange is one step for matcher and replies,
 //! and that recognising goes on with the old sentences until the new recogniser is open. Faults cost what they stand in
 //! and are logged; the event `sentences_loaded` tells of them.
@@ -14,6 +15,7 @@ use victus_agent::intents::{Problem, Sentences};
 use victus_agent::language::Language;
 use victus_hw::clock::Clock;
 
+use super::configuration::Configuration;
 use super::hearing::{Hearing, NextRecogniser, open_recogniser};
 use crate::config::Config;
 
@@ -24,13 +26,15 @@ pub(super) struct Ears {
     pub(super) next: NextRecogniser,
 }
 
-/// Reads sentences again.
+/// Reads entities and sentences again.
 pub struct Reload {
     pub(super) config: Arc<Config>,
     pub(super) appliance: Arc<Appliance>,
     pub(super) clock: Arc<dyn Clock>,
     /// Nothing where the appliance has no voice.
     pub(super) ears: Option<Ears>,
+    /// Nothing where the configuration has no files.
+    pub(super) configuration: Option<Configuration>,
 }
 
 /// The sentences of the configuration's language with those of the users, and what is wrong in them.
@@ -40,8 +44,21 @@ pub fn load_sentences(config: &Config) -> (Sentences, Vec<Problem>) {
 }
 
 impl Reload {
-    /// Reads the sentence files and takes what they say.
-    pub async fn sentences(self: Arc<Self>) {
+    /// Reads the files and takes what they say.
+    pub async fn again(self: Arc<Self>) {
+        let this = Arc::clone(&self);
+        let entities = move || this.configuration.as_ref().and_then(|it| it.load(&this.config, &this.appliance));
+        match tokio::task::spawn_blocking(entities).await {
+            Ok(Some(loaded)) => {
+                self.appliance.store.journal().append(None, loaded).await;
+            }
+            Ok(None) => {}
+            Err(error) => log::error!("the entities stay as they are: reading them crashed: {error}"),
+        }
+        self.sentences().await;
+    }
+
+    async fn sentences(self: Arc<Self>) {
         let this = Arc::clone(&self);
         let loaded = match tokio::task::spawn_blocking(move || this.load()).await {
             Ok(loaded) => loaded,

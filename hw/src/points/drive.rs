@@ -19,7 +19,7 @@ const LISTED_POINTS: usize = 8;
 
 /// A point's hold on the world.
 #[derive(Debug)]
-enum Hold {
+pub(super) enum Hold {
     Output {
         line: Box<dyn OutputLine>,
         active_low: bool,
@@ -41,9 +41,11 @@ pub(super) struct ValueLine {
     pub(super) poll: Duration,
 }
 
+/// A point, what it is connected to, and what is wrong with it.
 #[derive(Debug)]
-struct Point {
-    id: String,
+pub(super) struct Point {
+    pub(super) id: String,
+    pub(super) driver: PointDriver,
     hold: Hold,
     fault: Option<String>,
 }
@@ -51,8 +53,8 @@ struct Point {
 /// Everything behind the lock of [`super::Points`].
 #[derive(Debug)]
 pub(super) struct Drive {
-    points: Vec<Point>,
-    numbers: HashMap<String, usize>,
+    pub(super) points: Vec<Point>,
+    pub(super) numbers: HashMap<String, usize>,
     pub(super) interlocks: Interlocks,
     pub(super) changes: ChangeRing,
 }
@@ -60,32 +62,18 @@ pub(super) struct Drive {
 impl Drive {
     /// Takes every line; outputs get their safe state with the request, those that are safe when off first.
     pub(super) fn new(configs: &[PointConfig], gpio: &dyn GpioBackend, now: Monotonic) -> Result<Self, PointsError> {
-        let interlocks = Interlocks::new(configs, now);
-        let mut order: Vec<usize> = (0..configs.len()).collect();
-        order.sort_by_key(|number| configs[*number].limits.safe);
-        let mut holds: HashMap<usize, Hold> = HashMap::new();
-        for number in order {
-            let config = &configs[number];
-            let hold = take(config, gpio).map_err(|source| PointsError::Line { point: config.id.clone(), source })?;
-            holds.insert(number, hold);
-        }
-        let numbers = configs.iter().enumerate().map(|(number, config)| (config.id.clone(), number)).collect();
-        let points = configs
-            .iter()
-            .enumerate()
-            .filter_map(|(number, config)| {
-                Some(Point { id: config.id.clone(), hold: holds.remove(&number)?, fault: None })
-            })
-            .collect();
-        let mut drive = Self { points, numbers, interlocks, changes: ChangeRing::new() };
-        let outputs = drive.interlocks.switched();
-        // What fails is logged and stays unavailable until a later attempt succeeds.
-        let _failures = drive.make_safe(&drive.interlocks.plan_safe(&outputs, Cause::Start), now);
-        drive.poll_inputs(now, Cause::Start);
-        for number in (0..drive.points.len()).filter(|number| drive.is_value(*number)).collect::<Vec<_>>() {
-            drive.learn(number, None, Cause::Start, Some("It has not been read yet.".to_owned()), now);
-        }
+        let mut drive = Self {
+            points: Vec::new(),
+            numbers: HashMap::new(),
+            interlocks: Interlocks::new(&[], now),
+            changes: ChangeRing::new(),
+        };
+        drive.exchange(configs, gpio, now)?;
         Ok(drive)
+    }
+
+    pub(super) fn not_read_yet(&mut self, number: usize, now: Monotonic) {
+        self.learn(number, None, Cause::Start, Some("It has not been read yet.".to_owned()), now);
     }
 
     pub(super) fn number(&self, id: &str) -> Result<usize, Refusal> {
@@ -265,6 +253,10 @@ impl Drive {
 }
 
 impl Point {
+    pub(super) fn new(config: &PointConfig, hold: Hold) -> Self {
+        Self { id: config.id.clone(), driver: config.driver.clone(), hold, fault: None }
+    }
+
     /// Drives the line and looks whether it followed. The error is a sentence.
     fn write(&mut self, on: bool) -> Result<(), String> {
         let Hold::Output { line, active_low } = &mut self.hold else {
@@ -281,7 +273,8 @@ impl Point {
     }
 }
 
-fn take(config: &PointConfig, gpio: &dyn GpioBackend) -> Result<Hold, crate::gpio::GpioError> {
+/// Takes the line of a point; an output has its safe state with the request.
+pub(super) fn take(config: &PointConfig, gpio: &dyn GpioBackend) -> Result<Hold, crate::gpio::GpioError> {
     match &config.driver {
         PointDriver::GpioOutput { line, active_low } => Ok(Hold::Output {
             line: gpio.request_output(line, Level::of(config.limits.safe, *active_low))?,

@@ -100,6 +100,16 @@ impl Interlocks {
         Self { rules, known }
     }
 
+    /// Takes over what `before` knows of the points that stay; `kept` has the number before for each new number.
+    pub(super) fn adopt(&mut self, before: Self, kept: &[Option<usize>]) {
+        let mut known: Vec<Option<Known>> = before.known.into_iter().map(Some).collect();
+        for (here, old) in self.known.iter_mut().zip(kept) {
+            if let Some(it) = old.and_then(|old| known.get_mut(old)).and_then(Option::take) {
+                *here = it;
+            }
+        }
+    }
+
     /// The value that a point is known to have.
     pub(super) fn value(&self, point: usize) -> Option<PointValue> {
         self.known[point].value

@@ -27,6 +27,19 @@ pub enum PointsError {
         /// Why not.
         source: GpioError,
     },
+    /// A line that is held can't be used in another way while the program runs.
+    #[error(
+        "The point {point} can't be used: its line {line} is held for {by}, in another way (direction, active_low or \
+         bias), and is let go of only when the program ends. Restart it."
+    )]
+    Held {
+        /// The point.
+        point: String,
+        /// The line.
+        line: String,
+        /// The point that has it.
+        by: String,
+    },
 }
 
 /// Why a point was not set.

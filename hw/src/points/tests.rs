@@ -5,6 +5,7 @@ use crate::clock::SimulatedClock;
 use crate::gpio::{GpioError, Level};
 
 mod bench;
+mod exchange;
 mod exclusions;
 mod oracle;
 mod schedules;

@@ -8,6 +8,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::changes::Cause;
 use super::refusal::{AfterFailure, Failure, Refusal};
 use super::{Applied, PointConfig, PointDriver, PointValue, Points};
@@ -26,11 +28,27 @@ const PLACE: &str = "{value}";
 /// One task for each port.
 pub async fn serve_port(points: Arc<Points>, config: PortConfig) {
     let name = config.name.clone();
-    let polls = points.polls(&name);
-    let mut service = PortLoop::new(config, polls);
-    points.ports().insert(name.clone(), service.handle());
-    let _served = Served { points: Arc::clone(&points), port: name };
-    service.run(|point, answer| points.take_answer(point, answer)).await;
+    let mut exchanged = points.exchanged.subscribe();
+    let _served = Served { points: Arc::clone(&points), port: name.clone() };
+    loop {
+        let polls = points.polls(&name);
+        let mut service = PortLoop::new(config.clone(), polls.clone());
+        points.ports().insert(name.clone(), service.handle());
+        tokio::select! {
+            () = service.run(|point, answer| points.take_answer(point, answer)) => {}
+            () = others_to_poll(&points, &name, &polls, &mut exchanged) => {}
+        }
+    }
+}
+
+/// Returns when something else has to be asked on a port than `polls`.
+async fn others_to_poll(points: &Points, port: &str, polls: &[Poll], exchanged: &mut watch::Receiver<u64>) {
+    while exchanged.changed().await.is_ok() {
+        if points.polls(port) != polls {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 /// What a simulated instrument has to answer so that the points on `port` can be read (0 at first) and written.
@@ -169,6 +187,8 @@ impl Points {
         let value = PointValue::Number(seen.unwrap_or(wanted));
         let mut drive = self.lock();
         let now = self.clock.monotonic();
+        // The points may have been exchanged in the meantime.
+        let number = drive.number(id)?;
         drive.learn(number, Some(value), Cause::Set, None, now);
         let _failures = drive.settle(now);
         Ok(Applied { previous, value, read_back: seen.is_some() })

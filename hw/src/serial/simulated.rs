@@ -71,6 +71,18 @@ impl Answers {
         self
     }
 
+    /// Adds what it does not answer yet.
+    fn add(&mut self, more: Self) {
+        for (request, answer) in more.answers {
+            self.answers.entry(request).or_insert(answer);
+        }
+        for write in more.writes {
+            if !self.writes.contains(&write) {
+                self.writes.push(write);
+            }
+        }
+    }
+
     fn handle(&mut self, request: &str) -> Option<String> {
         if let Some(answer) = self.answers.get(request) {
             return Some(answer.clone());
@@ -195,6 +207,11 @@ impl Instrument {
     /// Breaks it, or repairs it with `None`.
     pub fn set_fault(&self, fault: Option<InstrumentFault>) {
         lock(&self.shared).fault = fault;
+    }
+
+    /// Teaches it what it does not answer yet; what it answers stays as it is.
+    pub fn learn(&self, answers: Answers) {
+        lock(&self.shared).answers.add(answers);
     }
 
     /// Changes an answer, as a sensor does.

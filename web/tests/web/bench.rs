@@ -64,7 +64,7 @@ impl Bench {
             tokio::join!(web.run(run), record_changes(points, store, || {}, record));
         });
         // The values at start are in the journal before a test looks at it.
-        let (mut ends, entities) = (appliance.store.journal().watch(), appliance.entities.iter().count() as u64);
+        let (mut ends, entities) = (appliance.store.journal().watch(), appliance.entities.count() as u64);
         tokio::time::timeout(PATIENCE, ends.wait_for(|end| end.seq >= entities)).await.unwrap().unwrap();
         Self { appliance, address, socket, stop, gate, serving, _folder: folder }
     }

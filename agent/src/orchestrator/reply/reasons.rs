@@ -14,7 +14,8 @@ impl Speaker<'_> {
     /// What kept the turn from being done, if anything did: the last step says it.
     pub(super) fn trouble(&self) -> Option<String> {
         let step = self.turn.steps.last()?;
-        let name = self.entity(step).map_or("", |entity| entity.name.as_str());
+        let entity = self.entity(step);
+        let name = entity.as_ref().map_or("", |entity| entity.name.as_str());
         let (phrase, reason) = match &step.status {
             CallStatus::Done => return None,
             CallStatus::Refused { code, reason } => match code.as_str() {
@@ -40,9 +41,10 @@ impl Speaker<'_> {
         let (facts, spoken) = (&step.result, self.language.spoken());
         let rule = facts["rule"].as_str()?;
         let other = facts["other"].as_str().unwrap_or("");
-        let other_name = self.entities.get(other).map_or(other, |entity| entity.name.as_str());
+        let other_entity = self.entities.get(other);
+        let other_name = other_entity.as_ref().map_or(other, |entity| entity.name.as_str());
         let value = |value: &Value| match value {
-            Value::Bool(on) => match self.entities.get(other) {
+            Value::Bool(on) => match &other_entity {
                 Some(entity) => self.state_word(entity.kind, *on),
                 None => String::new(),
             },

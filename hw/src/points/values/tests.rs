@@ -21,7 +21,7 @@ struct Rig {
     points: Arc<Points>,
     instrument: Instrument,
     service: tokio::task::JoinHandle<()>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 fn rig(configs: &[PointConfig]) -> Rig {
@@ -39,7 +39,7 @@ fn rig(configs: &[PointConfig]) -> Rig {
     let instrument =
         Instrument::plug_in(&config.path, config.baud, &config.terminator, simulated_answers(configs, "plc")).unwrap();
     let service = tokio::spawn(serve_port(Arc::clone(&points), config));
-    Rig { points, instrument, service, _directory: directory }
+    Rig { points, instrument, service, directory }
 }
 
 impl Rig {
@@ -156,4 +156,22 @@ fn requests_that_cannot_work_are_refused() {
         *poll = Duration::from_millis(1);
     }
     assert!(say(fast).contains("`poll` is below"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_is_added_while_its_port_is_served_is_polled() {
+    let oven = value("oven", Some("READ"), Some("SET {value}"));
+    let rig = rig(std::slice::from_ref(&oven));
+    rig.until("oven", Some(0.0)).await;
+    let both = [oven.clone(), value("flow", Some("FLOW"), None)];
+    rig.instrument.learn(simulated_answers(&both, "plc").answer("FLOW", "3.5"));
+    let gpio = SimulatedGpio::open(rig.directory.path()).unwrap();
+    rig.points.exchange(&both, &gpio).unwrap();
+    rig.until("flow", Some(3.5)).await;
+    rig.set("oven", 42.0).await.unwrap();
+    rig.until("oven", Some(42.0)).await;
+    rig.points.exchange(&[oven], &gpio).unwrap();
+    assert_eq!(rig.points.state("flow"), None);
+    rig.set("oven", 43.0).await.unwrap();
+    rig.until("oven", Some(43.0)).await;
 }
