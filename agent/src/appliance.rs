@@ -136,7 +136,7 @@ impl Appliance {
         let entities = Arc::new(Entities::new(parts.entities, points));
         let timers = Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone())?);
         let volume = Arc::new(Volume::load(&store).map_err(AssembleError::Volume)?);
-        let mut tools = ToolRuntime::new(store.clone(), Arc::clone(&clock));
+        let mut tools = ToolRuntime::new(store.clone(), Arc::clone(&clock), Arc::clone(&random));
         entities::tools::register(&mut tools, &entities)?;
         timers::tools::register(&mut tools, &timers, &random)?;
         volume::tools::register(&mut tools, &volume)?;

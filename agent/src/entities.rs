@@ -99,6 +99,8 @@ pub struct Entity {
     pub numeric: bool,
     /// What switching it is worth.
     pub risk: Risk,
+    /// Whether somebody has to agree before it is switched; a dangerous one always has to be agreed to.
+    pub confirm: bool,
 }
 
 impl Entity {

@@ -310,7 +310,7 @@ impl Orchestrator {
     /// Runs the steps in order and stops at the first that is not done.
     async fn run(&self, turn: &mut Turn) {
         let begun = self.clock.monotonic();
-        let context = CallContext { caller: turn.caller.clone(), trace: turn.trace_id.clone() };
+        let context = CallContext::new(turn.caller.clone(), turn.trace_id.clone());
         turn.outcome = Outcome::Done;
         for step in &turn.plan {
             let result = self.tools.call(&step.tool, step.args.clone(), &context).await;

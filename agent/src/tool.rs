@@ -1,9 +1,10 @@
 //! Tools: what the appliance can do, and the one way in which anything is done.
 //!
 //! Owns the form of a tool ([`ToolSpec`], [`Tool`]) and of a call ([`Caller`], [`CallStatus`]). Voice, panel, MQTT, CLI
-//! and timers all call tools through the tool runtime, which checks schema, role and rate, bounds the time,
+//! and timers all call tools through the tool runtime, which checks schema, role, rate and confirmation, bounds the time,
 //! blanks secrets and records every call and refusal. There is no second way to switch a line.
 
+pub mod confirmation;
 pub mod runtime;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::confirmation::Permit;
 use crate::event::TraceId;
 
 /// What a caller may do. Each role may do what the one before it may.
@@ -99,6 +101,22 @@ pub enum Risk {
     Dangerous,
 }
 
+/// What a call is worth with the arguments that it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stakes {
+    /// What its effect is worth.
+    pub risk: Risk,
+    /// Whether somebody has to agree before it is made. A dangerous call always has to be agreed to.
+    pub confirm: bool,
+}
+
+impl Stakes {
+    /// A call of that risk: one that is dangerous has to be agreed to.
+    pub fn of(risk: Risk) -> Self {
+        Self { risk, confirm: risk == Risk::Dangerous }
+    }
+}
+
 /// How often a tool may be called by one caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rate {
@@ -146,7 +164,8 @@ pub enum CallStatus {
     Done,
     /// Not done, because a rule forbids it.
     Refused {
-        /// The rule: `unknown_tool`, `bad_arguments`, `role`, `rate`, `interlock`, `not_recorded`.
+        /// The rule: `unknown_tool`, `bad_arguments`, `role`, `rate`, `confirmation_required`, `not_confirmed`,
+        /// `interlock`, `not_recorded`.
         code: String,
         /// Why, as a sentence.
         reason: String,
@@ -194,12 +213,34 @@ pub struct CallContext {
     pub caller: Caller,
     /// The request that it belongs to.
     pub trace: TraceId,
+    /// What was agreed to before.
+    pub permit: Permit,
+}
+
+impl CallContext {
+    /// A call by `caller` within a request, to which nobody has agreed.
+    pub fn new(caller: Caller, trace: TraceId) -> Self {
+        Self { caller, trace, permit: Permit::none() }
+    }
+
+    /// The same with an agreement.
+    #[must_use]
+    pub fn with(self, permit: Permit) -> Self {
+        Self { permit, ..self }
+    }
 }
 
 /// Something that the appliance can do.
 pub trait Tool: Send + Sync {
     /// What it is. The same at every call.
     fn spec(&self) -> ToolSpec;
+
+    /// What a call with these arguments, which have passed the schema, is worth. Unless a tool says otherwise, what the
+    /// tool is worth.
+    fn stakes(&self, args: &Value) -> Stakes {
+        let _any = args;
+        Stakes::of(self.spec().risk)
+    }
 
     /// Does it. The arguments have passed the schema. The future may be dropped when the time is up.
     ///

@@ -113,6 +113,9 @@ pub(crate) enum Command {
         /// Its arguments
         #[arg(value_name = "KEY=VALUE")]
         args: Vec<String>,
+        /// The token of a call that was refused because it has to be confirmed; on a terminal you are asked
+        #[arg(long, value_name = "TOKEN")]
+        confirm: Option<String>,
     },
 }
 
@@ -135,6 +138,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Turns { limit } => daemon_commands::turns(place, limit).await,
         Command::Status => daemon_commands::status(place).await,
         Command::Tools => daemon_commands::tools(place).await,
-        Command::Call { tool, args } => daemon_commands::call(place, &tool, &args).await,
+        Command::Call { tool, args, confirm } => daemon_commands::call(place, &tool, &args, confirm.as_deref()).await,
     }
 }

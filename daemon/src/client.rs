@@ -54,6 +54,10 @@ pub enum ClientError {
     Refused {
         /// What it says.
         message: String,
+        /// One word for programs.
+        code: String,
+        /// What the message is made of; null where it is made of nothing.
+        facts: Value,
     },
 }
 
@@ -75,7 +79,7 @@ impl Client {
     /// # Errors
     /// Nobody answers, or the daemon refuses.
     pub async fn get(&self, path: &str) -> Result<Value, ClientError> {
-        self.send(Method::GET, path, None).await
+        self.send(Method::GET, path, None, None).await
     }
 
     /// Posts `body` to `path`.
@@ -83,12 +87,26 @@ impl Client {
     /// # Errors
     /// Nobody answers, or the daemon refuses.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        self.send(Method::POST, path, Some(body)).await
+        self.send(Method::POST, path, Some(body), None).await
     }
 
-    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, ClientError> {
+    /// Posts `body` to `path` with the token by which the call is agreed to.
+    ///
+    /// # Errors
+    /// As [`Self::post`].
+    pub async fn post_confirmed(&self, path: &str, body: &Value, token: &str) -> Result<Value, ClientError> {
+        self.send(Method::POST, path, Some(body), Some(token)).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        token: Option<&str>,
+    ) -> Result<Value, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.unreachable(&error))?;
-        let exchange = exchange(stream, method, path, body);
+        let exchange = exchange(stream, method, path, (body, token));
         let (status, bytes) = tokio::time::timeout(TIMEOUT, exchange)
             .await
             .map_err(|_elapsed| self.failed(&format!("no answer within {} seconds", TIMEOUT.as_secs())))?
@@ -99,7 +117,8 @@ impl Client {
             return Ok(answer);
         }
         let message = answer["error"]["message"].as_str().map_or_else(|| status.to_string(), str::to_owned);
-        Err(ClientError::Refused { message })
+        let code = answer["error"]["code"].as_str().unwrap_or_default().to_owned();
+        Err(ClientError::Refused { message, code, facts: answer["error"]["facts"].clone() })
     }
 
     fn unreachable(&self, error: &io::Error) -> ClientError {
@@ -120,20 +139,22 @@ async fn exchange(
     stream: UnixStream,
     method: Method,
     path: &str,
-    body: Option<&Value>,
+    (body, token): (Option<&Value>, Option<&str>),
 ) -> Result<(StatusCode, Bytes), String> {
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
     // Drives the connection until the answer is read; dropped with it.
     let driver = tokio::spawn(connection);
     let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
         .header("host", "localhost")
-        .header("content-type", "application/json")
-        .body(Full::new(bytes))
-        .map_err(|error| error.to_string())?;
+        .header("content-type", "application/json");
+    if let Some(token) = token {
+        request = request.header("confirm-token", token);
+    }
+    let request = request.body(Full::new(bytes)).map_err(|error| error.to_string())?;
     let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
     let status = response.status();
     let collected = Limited::new(response.into_body(), MAX_ANSWER_BYTES)

@@ -1,6 +1,7 @@
 //! The whole appliance, from outside: real daemon, real broker, real recogniser, real browser.
 
 mod bad_input;
+mod confirmation;
 mod crashes;
 mod demo;
 mod entities;

@@ -2,17 +2,18 @@
 
 /** An answer that is not the one that was asked for. */
 export class ApiError extends Error {
-  constructor(code, message, traceId) {
+  constructor(code, message, traceId, facts) {
     super(message);
     this.code = code;
     this.traceId = traceId;
+    this.facts = facts;
   }
 }
 
 const PATIENCE_MS = 35000;
 
-async function call(method, path, body) {
-  const init = { method, headers: {}, signal: AbortSignal.timeout(PATIENCE_MS) };
+async function call(method, path, body, headers = {}) {
+  const init = { method, headers: { ...headers }, signal: AbortSignal.timeout(PATIENCE_MS) };
   if (body !== undefined) {
     init.headers["Content-Type"] = "application/json";
     init.body = JSON.stringify(body);
@@ -26,7 +27,8 @@ async function call(method, path, body) {
   const answer = await response.json().catch(() => null);
   if (response.ok && answer !== null) return answer;
   const error = answer?.error;
-  throw new ApiError(error?.code ?? "unknown", error?.message ?? `The appliance answered ${response.status}.`, error?.trace_id);
+  const message = error?.message ?? `The appliance answered ${response.status}.`;
+  throw new ApiError(error?.code ?? "unknown", message, error?.trace_id, error?.facts);
 }
 
 export const status = () => call("GET", "/api/v1/status");
@@ -38,5 +40,6 @@ export const sentences = () => call("GET", "/api/v1/sentences");
 export const completions = (text, limit) =>
   call("GET", `/api/v1/completions?limit=${limit}&text=${encodeURIComponent(text)}`);
 export const ask = (text, conversation) => call("POST", "/api/v1/ask", { text, conversation });
-export const tool = (name, args) => call("POST", `/api/v1/tools/${encodeURIComponent(name)}`, args);
+export const tool = (name, args, token) =>
+  call("POST", `/api/v1/tools/${encodeURIComponent(name)}`, args, token ? { "Confirm-Token": token } : {});
 export const listen = () => call("POST", "/api/v1/listen");

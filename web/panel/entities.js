@@ -139,18 +139,29 @@ class Card {
     return slider;
   }
 
-  async #call(tool, args) {
+  async #call(tool, args, token) {
     if (this.busy) return;
     this.busy = true;
+    clearTimeout(this.asking);
     this.note.textContent = "";
     this.draw();
     try {
-      await api.tool(tool, args);
+      await api.tool(tool, args, token);
     } catch (error) {
-      this.note.textContent = this.named(error.message);
+      if (error.code === "confirmation_required") this.#ask(tool, args, error.facts);
+      else this.note.textContent = this.named(error.message);
     }
     this.busy = false;
     this.draw();
+  }
+
+  /** Reads back what is about to be done, and does it only if that is confirmed in time. */
+  #ask(tool, args, facts) {
+    const confirm = element("button", { type: "button", class: "confirm" }, "Confirm");
+    confirm.addEventListener("click", () => this.#call(tool, args, facts.token));
+    const wanted = args.value ?? (tool === "entity.turn_on");
+    this.note.replaceChildren(`Set ${this.entity.name} to ${valueWord(wanted, this.entity)}? `, confirm);
+    this.asking = setTimeout(() => { this.note.textContent = ""; }, facts.within_seconds * 1000);
   }
 
   /** Takes on the same entity as it is now. */

@@ -20,6 +20,7 @@ use victus_agent::event::Position;
 use victus_agent::health::LoopState;
 use victus_agent::orchestrator::{MAX_REQUEST_CHARACTERS, Request};
 use victus_agent::store::{Store, StoreError};
+use victus_agent::tool::confirmation::{NotConfirmed, Permit, Token};
 use victus_agent::tool::{CallContext, CallStatus};
 use victus_agent::turn::{Turn, TurnId};
 use warp::http::StatusCode;
@@ -169,10 +170,21 @@ impl Api {
         ToolsView { tools: self.appliance.tools.specs().cloned().collect() }
     }
 
-    pub(crate) async fn call(&self, visit: Visit, tool: &str, args: Value) -> Result<CallView, ApiError> {
+    /// Calls a tool; `token` is what the refusal of the same call gave to agree by.
+    pub(crate) async fn call(
+        &self,
+        visit: Visit,
+        tool: &str,
+        args: Value,
+        token: Option<Token>,
+    ) -> Result<CallView, ApiError> {
         let tools = self.appliance.tools.clone();
         let (name, trace_id) = (tool.to_owned(), visit.trace.clone());
-        let context = CallContext { caller: visit.caller, trace: visit.trace };
+        let permit = match &token {
+            Some(token) => tools.confirmations().agree_to(token, &visit.caller, tool, &args).map_err(not_confirmed)?,
+            None => Permit::none(),
+        };
+        let context = CallContext::new(visit.caller, visit.trace).with(permit);
         let called = self.act(async move { tools.call(&name, args, &context).await }).await?;
         match called.status {
             CallStatus::Done => Ok(CallView {
@@ -182,7 +194,9 @@ impl Api {
                 took_us: u64::try_from(called.took.as_micros()).unwrap_or(u64::MAX),
                 trace_id,
             }),
-            CallStatus::Refused { code, reason } => Err(ApiError::new(refusal_status(&code), code, reason)),
+            CallStatus::Refused { code, reason } => {
+                Err(ApiError { facts: called.result, ..ApiError::new(refusal_status(&code), code, reason) })
+            }
             CallStatus::Failed { reason } => Err(ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", reason)),
         }
     }
@@ -225,6 +239,10 @@ impl Api {
             Err(error) => Err(ApiError::internal(format!("the store could not be read: {error}"))),
         }
     }
+}
+
+fn not_confirmed(why: NotConfirmed) -> ApiError {
+    ApiError::new(StatusCode::CONFLICT, "not_confirmed", why.to_string())
 }
 
 /// The HTTP status that says the same as a refusal of the tool runtime.

@@ -7,9 +7,11 @@
 //! ```
 //!
 //! `code` is for programs and stays the same; `message` is a sentence for people: what, where, what to do; `trace_id` is
-//! also the `X-Request-Id` of the answer and stands in the log.
+//! also the `X-Request-Id` of the answer and stands in the log. The refusal of a tool may have `facts`, of which its sentence
+//! is made: for `confirmation_required` the `token` to agree by.
 
 use serde::Serialize;
+use serde_json::Value;
 use victus_agent::event::TraceId;
 use warp::http::{HeaderValue, StatusCode, header};
 use warp::reply::Response;
@@ -26,12 +28,14 @@ pub struct ApiError {
     pub message: String,
     /// The methods that would be right, with 405.
     pub allow: Option<&'static str>,
+    /// What the message is made of; null where it is made of nothing.
+    pub facts: Value,
 }
 
 impl ApiError {
     /// An error of any status.
     pub fn new(status: StatusCode, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { status, code: code.into(), message: message.into(), allow: None }
+        Self { status, code: code.into(), message: message.into(), allow: None, facts: Value::Null }
     }
 
     /// 400: the request has not the right form.
@@ -77,8 +81,11 @@ impl ApiError {
             code: &'a str,
             message: &'a str,
             trace_id: &'a TraceId,
+            #[serde(skip_serializing_if = "Value::is_null")]
+            facts: &'a Value,
         }
-        let body = Body { error: Inner { code: &self.code, message: &self.message, trace_id: trace } };
+        let body =
+            Body { error: Inner { code: &self.code, message: &self.message, trace_id: trace, facts: &self.facts } };
         let mut response = json(self.status, &body);
         if let Some(allow) = self.allow {
             response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));

@@ -18,6 +18,8 @@ use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::{Reply, Response};
 use warp::ws::Ws;
 
+use victus_agent::tool::confirmation::Token;
+
 use crate::api::query::{self, CompletionsQuery, EventsQuery, Pairs, TurnsQuery};
 use crate::api::{Api, Ask};
 use crate::error::{self, ApiError};
@@ -27,6 +29,12 @@ use crate::{live, panel};
 
 const READ: &str = "GET, HEAD";
 const ACT: &str = "POST";
+
+/// The header with the token by which a call is agreed to.
+const CONFIRM: &str = "confirm-token";
+
+/// The longest token that is worth looking at, in bytes.
+const LONGEST_TOKEN: usize = 128;
 
 /// What the routes lead to.
 #[derive(Clone)]
@@ -128,8 +136,9 @@ where
         }
         ["api", "v1", "tools"] => call.read().map(|()| ok(&api.tools())),
         ["api", "v1", "tools", name] => {
+            let token = call.token()?;
             let (visit, args) = call.act::<Value>(&site.limits).await?;
-            api.call(visit, name, args).await.map(|view| ok(&view))
+            api.call(visit, name, args, token).await.map(|view| ok(&view))
         }
         ["api", "v1", "ask"] => {
             let (visit, ask) = call.act::<Ask>(&site.limits).await?;
@@ -166,6 +175,14 @@ where
     fn takes(&self, allow: &'static str) -> Result<(), ApiError> {
         let fits = allow.split(", ").any(|method| method == self.method.as_str());
         if fits { Ok(()) } else { Err(ApiError::method_not_allowed(&self.path, allow)) }
+    }
+
+    /// The token by which this call is agreed to, where it has one.
+    fn token(&self) -> Result<Option<Token>, ApiError> {
+        let Some(value) = self.headers.get(CONFIRM) else { return Ok(None) };
+        let token = value.to_str().ok().filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()));
+        let wrong = || ApiError::bad_request("the header `Confirm-Token` is no token: send the one of the refusal");
+        token.map(|token| Some(Token::new(token))).ok_or_else(wrong)
     }
 
     /// A request that only looks, without parameters.

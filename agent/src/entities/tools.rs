@@ -13,7 +13,7 @@ use victus_hw::points::{PointValue, Refusal, Rule};
 
 use super::{Entities, Entity};
 use crate::tool::runtime::{RegisterError, ToolRuntime};
-use crate::tool::{CallContext, Rate, Risk, Role, Tool, ToolError, ToolSpec};
+use crate::tool::{CallContext, Rate, Risk, Role, Stakes, Tool, ToolError, ToolSpec};
 
 /// What an entity with a numeric value is set to when it is turned on.
 const FULL: f64 = 100.0;
@@ -68,6 +68,17 @@ impl Tool for Switch {
             timeout: Duration::from_secs(5),
             rate: Some(Rate { count: 120, per: Duration::from_secs(60) }),
             redact: Vec::new(),
+        }
+    }
+
+    /// What the entity is worth; but nobody is asked before it is made safe.
+    fn stakes(&self, args: &Value) -> Stakes {
+        let Ok(entity) = named_entity(&self.entities, args) else { return Stakes::of(Risk::Reversible) };
+        let safe = self.entities.points().state(&entity.id).and_then(|state| state.safe).map(PointValue::Switch);
+        let made_safe = self.target(&entity, args).is_ok_and(|target| Some(target) == safe);
+        match (made_safe, entity.risk.max(Risk::Reversible)) {
+            (true, _) => Stakes::of(Risk::Reversible),
+            (false, risk) => Stakes { risk, confirm: entity.confirm || risk == Risk::Dangerous },
         }
     }
 

@@ -46,6 +46,7 @@ fn entity(kind: EntityKind, name: &str, area: &str) -> Entity {
         unit: None,
         numeric: false,
         risk: Risk::Reversible,
+        confirm: false,
     }
 }
 

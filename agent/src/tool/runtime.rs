@@ -1,8 +1,9 @@
 //! The tool runtime: the one way in which anything is done.
 //!
 //! Owns the registry of tools and the checks that hold for every caller alike, in this order: the tool exists, the
-//! arguments are not too large and fit its schema, the caller's role suffices, the caller's rate is not used up, and a
-//! dangerous tool runs only while the journal can record it. Then the tool runs within its timeout, in a task of its
+//! arguments are not too large and fit its schema, the caller's role suffices, the caller's rate is not used up, a call
+//! that has to be agreed to was agreed to ([`super::confirmation`]), and a dangerous call is made only while the journal
+//! can record it. Then the tool runs within its timeout, in a task of its
 //! own, so that a panic in it is a failed call and nothing more. Every call and every refusal becomes an audit event,
 //! with secrets blanked. Interlocks stand below, in `victus-hw`.
 
@@ -10,10 +11,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rand::Rng;
 use serde_json::{Value, json};
 use victus_hw::clock::{Clock, Monotonic};
 
-use super::{CallContext, CallStatus, Caller, Rate, Risk, Tool, ToolError, ToolSpec};
+use super::confirmation::{Confirmations, VALID_FOR};
+use super::{CallContext, CallStatus, Caller, Rate, Risk, Stakes, Tool, ToolError, ToolSpec};
 use crate::event::EventKind;
 use crate::store::Store;
 
@@ -59,6 +62,7 @@ pub struct ToolRuntime {
     store: Store,
     clock: Arc<dyn Clock>,
     rates: Mutex<RateWindows>,
+    confirmations: Confirmations,
 }
 
 struct Registered {
@@ -68,9 +72,21 @@ struct Registered {
 }
 
 impl ToolRuntime {
-    /// A runtime without tools that records its calls in `store`.
-    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { tools: BTreeMap::new(), store, clock, rates: Mutex::default() }
+    /// A runtime without tools that records its calls in `store`; tokens are drawn from `random`.
+    pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<Mutex<dyn Rng + Send>>) -> Self {
+        let confirmations = Confirmations::new(Arc::clone(&clock), random);
+        Self { tools: BTreeMap::new(), store, clock, rates: Mutex::default(), confirmations }
+    }
+
+    /// The questions that are open, and the agreements to them.
+    pub fn confirmations(&self) -> &Confirmations {
+        &self.confirmations
+    }
+
+    /// What a call is worth; none where there is no such tool or the arguments do not fit it.
+    pub fn stakes(&self, name: &str, args: &Value) -> Option<Stakes> {
+        let registered = self.tools.get(name).filter(|registered| check_arguments(registered, args).is_ok())?;
+        Some(registered.tool.stakes(args))
     }
 
     /// Adds a tool.
@@ -103,7 +119,7 @@ impl ToolRuntime {
     pub async fn call(&self, name: &str, args: Value, context: &CallContext) -> CallResult {
         let begun = self.clock.monotonic();
         let registered = self.tools.get(name);
-        let outcome = match self.check(name, registered, &args, &context.caller, begun) {
+        let outcome = match self.check(name, registered, &args, context, begun) {
             Ok(registered) => run(registered, args.clone(), context).await,
             Err(refusal) => Err(refusal),
         };
@@ -123,9 +139,10 @@ impl ToolRuntime {
         name: &str,
         registered: Option<&'a Registered>,
         args: &Value,
-        caller: &Caller,
+        context: &CallContext,
         now: Monotonic,
     ) -> Result<&'a Registered, ToolError> {
+        let caller = &context.caller;
         let Some(registered) = registered else {
             let reason = format!("there is no tool `{}`; `victus tools` lists what there is", shortened(name));
             return Err(ToolError::refused("unknown_tool", reason));
@@ -140,11 +157,24 @@ impl ToolRuntime {
             let mut windows = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
             windows.admit(caller, spec.name, rate, now)?;
         }
-        if spec.risk == Risk::Dangerous && !self.store.status().is_durable() {
+        let stakes = registered.tool.stakes(args);
+        if stakes.confirm && !context.permit.use_for(spec.name, args) {
+            return Err(self.confirmation_required(spec.name, args, caller));
+        }
+        if stakes.risk == Risk::Dangerous && !self.store.status().is_durable() {
             let reason = format!("`{}` is dangerous and could not be recorded: the store is not writable", spec.name);
             return Err(ToolError::refused("not_recorded", reason));
         }
         Ok(registered)
+    }
+
+    /// The refusal of a call that nobody has agreed to, with the token to agree by.
+    fn confirmation_required(&self, tool: &str, args: &Value, caller: &Caller) -> ToolError {
+        let token = self.confirmations.ask(caller, vec![(tool.to_owned(), args.clone())]);
+        let seconds = VALID_FOR.as_secs();
+        let reason = format!("this has to be confirmed: make the same call with the token within {seconds} seconds");
+        let facts = json!({"rule": "confirmation", "token": token.reveal(), "within_seconds": seconds});
+        ToolError::Refused { code: "confirmation_required", reason, facts }
     }
 
     async fn record(
@@ -156,7 +186,12 @@ impl ToolRuntime {
         status: CallStatus,
         took: Duration,
     ) {
-        let (redact, risk) = registered.map_or((&[][..], Risk::Read), |it| (&it.spec.redact[..], it.spec.risk));
+        let fits = registered.filter(|registered| check_arguments(registered, args).is_ok());
+        let risk = match fits {
+            Some(registered) => registered.tool.stakes(args).risk,
+            None => registered.map_or(Risk::Read, |it| it.spec.risk),
+        };
+        let redact = registered.map_or(&[][..], |it| &it.spec.redact[..]);
         let kind = EventKind::ToolCalled {
             tool: shortened(name),
             caller: context.caller.clone(),

@@ -1,12 +1,13 @@
 //! Commands that ask the running daemon: events, turns, status, tools, call.
 
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use super::Place;
 use super::output::{self, Failure};
-use crate::client::Client;
+use crate::client::{Client, ClientError};
 
 /// How often `events --follow` looks for more.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(250);
@@ -101,13 +102,27 @@ pub(super) async fn tools(place: &Place) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Calls a tool.
-pub(super) async fn call(place: &Place, tool: &str, args: &[String]) -> Result<(), Failure> {
+/// Calls a tool; `confirm` is the token by which that was agreed to.
+pub(super) async fn call(place: &Place, tool: &str, args: &[String], confirm: Option<&str>) -> Result<(), Failure> {
     let args = arguments(args)?;
     if !tool.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')) {
         return Err(Failure::Usage(format!("`{tool}` is no name of a tool; `victus tools` lists them")));
     }
-    let answer = Client::new(place.state.as_deref()).post(&format!("/api/v1/tools/{tool}"), &args).await?;
+    let (client, path) = (Client::new(place.state.as_deref()), format!("/api/v1/tools/{tool}"));
+    let called = match confirm {
+        Some(token) => client.post_confirmed(&path, &args, token).await,
+        None => client.post(&path, &args).await,
+    };
+    let answer = match called {
+        Err(ClientError::Refused { message, code, facts }) if code == "confirmation_required" => {
+            let token = facts["token"].as_str().unwrap_or_default();
+            if !agreed(tool, &args)? {
+                return Err(Failure::Failed(format!("{message}: --confirm {token}")));
+            }
+            client.post_confirmed(&path, &args, token).await?
+        }
+        called => called?,
+    };
     if place.json {
         output::json(&answer)?
     } else {
@@ -117,6 +132,18 @@ pub(super) async fn call(place: &Place, tool: &str, args: &[String]) -> Result<(
         Some("done") => Ok(()),
         _ => Err(Failure::Failed(answer["status"]["reason"].as_str().unwrap_or("it was not done").to_owned())),
     }
+}
+
+/// Whether somebody at a terminal agrees to the call; false where nobody can be asked.
+fn agreed(tool: &str, args: &Value) -> Result<bool, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    output::complain(&format!("{tool} {args} has to be confirmed. Type yes to do it:"));
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().take(16).read_line(&mut answer);
+    read.map_err(|error| Failure::Failed(format!("standard input: {error}")))?;
+    Ok(answer.trim() == "yes")
 }
 
 /// `KEY=VALUE...` as an object; a value that is JSON is taken as such, anything else as text.

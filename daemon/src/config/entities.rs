@@ -51,6 +51,7 @@ pub(super) fn entity(reader: Reader<'_>, report: &Report) -> Option<Entity> {
     let driver = driver(&reader, kind);
     let poll = reader.duration("poll", Duration::from_millis(50), Duration::from_secs(86_400)).map(|found| found.value);
     let risk = reader.one_of("risk", &[("reversible", Risk::Reversible), ("dangerous", Risk::Dangerous)]);
+    let confirm = reader.flag("confirm");
     let limits = limits(&reader);
     check_presence(&reader, kind, id.is_some(), driver.as_ref());
     reader.finish();
@@ -71,6 +72,7 @@ pub(super) fn entity(reader: Reader<'_>, report: &Report) -> Option<Entity> {
         driver,
         poll: asked.then(|| poll.unwrap_or(DEFAULT_POLL)),
         risk: if acts { risk } else { Risk::Read },
+        confirm: confirm.is_some_and(|found| found.value),
         limits: (kind.is_output() && !numeric).then_some(limits),
     })
 }
@@ -106,8 +108,10 @@ fn check_presence(reader: &Reader<'_>, kind: Option<Kind>, has_id: bool, driver:
         }
     }
     let acts = |kind: Kind| kind.is_output() || matches!(driver, Some(Driver::Line { write: Some(_), .. }));
-    if let Some(kind) = kind.filter(|kind| driver.is_some() && !acts(*kind) && reader.at("risk").is_some()) {
-        reader.rule("risk", format!("is for what acts, and this {} is only read: leave it out", kind.name()));
+    for key in ["risk", "confirm"].into_iter().filter(|key| reader.at(key).is_some()) {
+        if let Some(kind) = kind.filter(|kind| driver.is_some() && !acts(*kind)) {
+            reader.rule(key, format!("is for what acts, and this {} is only read: leave it out", kind.name()));
+        }
     }
     if reader.at("poll").is_some() && driver.is_some_and(|driver| !matches!(driver, Driver::Line { read: Some(_), .. }))
     {

@@ -180,6 +180,8 @@ pub struct Entity {
     pub poll: Option<Duration>,
     /// How much harm setting it can do; `read` for what is only read.
     pub risk: Risk,
+    /// Whether somebody has to agree before it is switched.
+    pub confirm: bool,
     /// What holds it safe; `None` for what is not switched.
     pub limits: Option<Limits>,
 }

@@ -7,8 +7,10 @@
 //!
 //! `command/<id>`: `{"v":1,"tool":"entity.set","args":{...},"ttl_s":30}`. `tool` is required; `args` is an object, empty
 //! where absent; `v` may be absent. It may expire: either `ttl_s`, seconds from its receipt, or `expires`, a time as
-//! seconds since 1970 or as RFC 3339 with an offset. Two commands are the same where `tool`, `args`, `ttl_s` and
-//! `expires` are equal, in whichever order and spacing they are written.
+//! seconds since 1970 or as RFC 3339 with an offset. `confirm` is the token in the `result` of a command that was refused
+//! with the code `confirmation_required`: the same call with another id and with the token is done, within ten seconds and
+//! once. Two commands are the same where `tool`, `args`, `ttl_s`, `expires` and `confirm` are equal, in whichever order and
+//! spacing they are written.
 //!
 //! `command/<id>/reply`: `{"v":1,"id":..,"state":..,"epoch":..,"seq":..,"at":{..}}` and, where there is one, `tool`,
 //! `result`, `code` (in one word) and `reason` (a sentence), `took_ms`; `"recorded":false` where the appliance may forget
@@ -76,6 +78,9 @@ pub struct Command {
     pub args: Value,
     /// Until when it may be begun.
     pub expiry: Expiry,
+    /// The token by which it is agreed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<String>,
 }
 
 impl Command {
@@ -109,13 +114,22 @@ impl Command {
             Some(_) => return Err(wrong("`args` must be a JSON object with the tool's arguments")),
         };
         let expiry = read_expiry(fields.get("expires"), fields.get("ttl_s"))?;
-        Ok(Self { tool, args, expiry })
+        let confirm = match fields.remove("confirm") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(token)) if (1..=128).contains(&token.len()) => Some(token),
+            Some(_) => return Err(wrong("`confirm` must be the token of the reply that asked for it")),
+        };
+        Ok(Self { tool, args, expiry, confirm })
     }
 
     /// SHA-256 over what the command says, in hexadecimal. Equal for equal commands.
     pub fn digest(&self) -> String {
         let mut text = String::new();
-        write_canonical(&json!({"tool": self.tool, "args": self.args, "expiry": self.expiry}), &mut text);
+        let mut said = json!({"tool": self.tool, "args": self.args, "expiry": self.expiry});
+        if let Some(token) = &self.confirm {
+            said["confirm"] = token.as_str().into();
+        }
+        write_canonical(&said, &mut text);
         sha256(text.as_bytes())
     }
 }

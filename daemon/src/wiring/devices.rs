@@ -51,6 +51,7 @@ fn entity(entity: &model::Entity) -> Entity {
             model::Risk::Reversible => Risk::Reversible,
             model::Risk::Dangerous => Risk::Dangerous,
         },
+        confirm: entity.confirm,
     }
 }
 

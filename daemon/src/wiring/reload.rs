@@ -1,6 +1,6 @@
 //! Entities and sentences read again while everything runs.
 //!
-//! Owns the order of a reload: first the entities ([`super::configuration`]), then the sentences, which are compiled for
+//! Owns the order of a reload: first the entities (`configuration`), then the sentences, which are compiled for
 //! their names; and the way from changed sentence files to what is understood, said and heard from the next request on. Promises that
 //! whoever is being served is served with the sentences of before, that the exchange is one step for matcher and replies,
 //! and that recognising goes on with the old sentences until the new recogniser is open. Faults cost what they stand in

@@ -141,6 +141,7 @@ fn entity(kind: EntityKind, name: &str, area: Option<&str>) -> Entity {
         unit: None,
         numeric: false,
         risk: Risk::Reversible,
+        confirm: false,
     }
 }
 

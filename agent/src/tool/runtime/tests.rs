@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use victus_hw::clock::SimulatedClock;
 
 use super::*;
 use crate::event::{BootId, Event, TraceId};
 use crate::store::StoreOptions;
+use crate::tool::confirmation::Token;
 use crate::tool::{Role, Source};
 
 /// Does what its arguments say.
@@ -51,6 +54,33 @@ impl Tool for Puppet {
     }
 }
 
+/// Can't be taken back where its arguments say so.
+struct Furnace;
+
+impl Tool for Furnace {
+    fn spec(&self) -> ToolSpec {
+        ToolSpec {
+            name: "furnace.light",
+            description: "Lights the furnace.",
+            input: json!({"type": "object", "properties": {"dry": {"type": "boolean"}}, "additionalProperties": false}),
+            risk: Risk::Dangerous,
+            idempotent: true,
+            role: Role::Operator,
+            timeout: Duration::from_millis(50),
+            rate: None,
+            redact: Vec::new(),
+        }
+    }
+
+    fn stakes(&self, args: &Value) -> Stakes {
+        Stakes::of(if args["dry"] == true { Risk::Reversible } else { Risk::Dangerous })
+    }
+
+    fn call<'a>(&'a self, _args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
+        Box::pin(async { Ok(json!({"lit": true})) })
+    }
+}
+
 struct Bench {
     runtime: ToolRuntime,
     store: Store,
@@ -63,13 +93,15 @@ fn bench(puppet: Puppet) -> Bench {
     let clock = Arc::new(SimulatedClock::new(1_800_000_000_000));
     let options = StoreOptions::new(folder.path().join("db"), clock.clone(), BootId("boot".to_owned()));
     let store = Store::open(options).unwrap();
-    let mut runtime = ToolRuntime::new(store.clone(), clock.clone());
+    let random = Arc::new(Mutex::new(StdRng::seed_from_u64(7)));
+    let mut runtime = ToolRuntime::new(store.clone(), clock.clone(), random);
     runtime.register(Arc::new(puppet)).unwrap();
+    runtime.register(Arc::new(Furnace)).unwrap();
     Bench { runtime, store, clock, _folder: folder }
 }
 
 fn context(caller: Caller) -> CallContext {
-    CallContext { caller, trace: TraceId::from_random(7) }
+    CallContext::new(caller, TraceId::from_random(7))
 }
 
 impl Bench {
@@ -182,4 +214,35 @@ fn a_name_is_registered_once_and_a_schema_must_be_one() {
     let again = bench.runtime.register(Arc::new(Puppet { role: Role::Viewer, rate: None }));
     assert!(matches!(again, Err(RegisterError::Duplicate("puppet.act"))));
     assert!(matches!(bench.runtime.register(Arc::new(Broken)), Err(RegisterError::Schema { tool: "broken", .. })));
+}
+
+#[tokio::test]
+async fn a_dangerous_call_is_made_only_with_the_agreement_to_exactly_that_call() {
+    let bench = bench(Puppet { role: Role::Operator, rate: None });
+    let (panel, voice) = (context(Caller::panel()), context(Caller::voice()));
+    let call =
+        async |args: &Value, context: &CallContext| bench.runtime.call("furnace.light", args.clone(), context).await;
+    let (hot, dry) = (json!({}), json!({"dry": true}));
+    assert_eq!(call(&dry, &panel).await.status, CallStatus::Done, "nobody is asked what can be taken back");
+
+    let refused = call(&hot, &panel).await;
+    assert!(is_unconfirmed(&refused), "{refused:?}");
+    assert_eq!(refused.result["within_seconds"], 10);
+    let token = Token::new(refused.result["token"].as_str().unwrap());
+    let told = serde_json::to_string(&bench.last_event()).unwrap();
+    assert!(!told.contains(token.reveal()), "a token is in no event: {told}");
+
+    let confirmations = bench.runtime.confirmations();
+    assert!(confirmations.agree_to(&token, &voice.caller, "furnace.light", &hot).is_err(), "another caller");
+    let again = call(&hot, &panel).await;
+    let token = Token::new(again.result["token"].as_str().unwrap());
+    let permit = confirmations.agree_to(&token, &panel.caller, "furnace.light", &hot).unwrap();
+    let agreed = context(Caller::panel()).with(permit);
+    assert_eq!(call(&hot, &agreed).await.status, CallStatus::Done);
+    assert!(is_unconfirmed(&call(&hot, &agreed).await), "agreed to once");
+    assert!(matches!(bench.last_event().kind, EventKind::ToolCalled { risk: Risk::Dangerous, .. }));
+}
+
+fn is_unconfirmed(result: &CallResult) -> bool {
+    matches!(&result.status, CallStatus::Refused { code, .. } if code == "confirmation_required")
 }

@@ -105,10 +105,9 @@ wrong! {
         => "victus.toml:1: entity[#1].id: no id can be made of this name: add one, such as id = \"fan.extraction_fan\"";
     entity_twice: format!("{}{}", entity("fan", GPIO), "[[entity]]\nid = \"fan.x\"\nname = \"Y\"\nkind = \"fan\"\ndriver = { gpio = { line = \"GPIO2\" } }\n")
         => "victus.toml:5: entity[fan.x]: the id \"fan.x\" is taken by the [[entity]] at line 1: give one of them another id";
-    entity_keys_of_later_versions: entity("fan", &format!("{GPIO}confirm = true\nfeedback = {{ point = \"a.b\" }}\nalarm = {{ above = 8 }}\n"))
-        => "victus.toml:5: entity[fan.x].confirm: unknown key: expected one of aliases, area, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit",
-           "victus.toml:6: entity[fan.x].feedback: unknown key: expected one of aliases, area, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit",
-           "victus.toml:7: entity[fan.x].alarm: unknown key: expected one of aliases, area, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit";
+    entity_keys_of_later_versions: entity("fan", &format!("{GPIO}feedback = {{ point = \"a.b\" }}\nalarm = {{ above = 8 }}\n"))
+        => "victus.toml:5: entity[fan.x].feedback: unknown key: expected one of aliases, area, confirm, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit",
+           "victus.toml:6: entity[fan.x].alarm: unknown key: expected one of aliases, area, confirm, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit";
     wrong_durations: entity("fan", &format!("{GPIO}max_on = 30\nmin_on = \"5 s\"\nmin_off = \"400d\"\nrate = \"often\"\n"))
         => "victus.toml:5: entity[fan.x].max_on: expected a duration in quotes, such as \"30m\", \"5s\" or \"500ms\", found the number 30",
            "victus.toml:6: entity[fan.x].min_on: expected a duration in quotes, such as \"30m\", \"5s\" or \"500ms\", found \"5 s\"",

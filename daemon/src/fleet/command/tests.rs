@@ -18,7 +18,7 @@ fn a_command_is_read() {
     assert_eq!(command.expiry, Expiry::After(Duration::from_millis(1500)));
     assert_eq!(
         parse(r#"{"tool":"status"}"#).unwrap(),
-        Command { tool: "status".into(), args: json!({}), expiry: Expiry::Never }
+        Command { tool: "status".into(), args: json!({}), expiry: Expiry::Never, confirm: None }
     );
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::{Id, JoinSet};
 use victus_agent::event::{EventKind, Stamp, TraceId};
 use victus_agent::store::StoreError;
+use victus_agent::tool::confirmation::{Permit, Token};
 use victus_agent::tool::runtime::CallResult;
 use victus_agent::tool::{CallContext, CallStatus, Caller, Role};
 use victus_agent::trace;
@@ -255,7 +256,16 @@ async fn call(parts: &Parts, entry: &Entry, command: Command) -> Reply {
     if parts.tools.contains(&command.tool) {
         caller.role = Role::Admin;
     }
-    let context = CallContext { caller, trace: entry.trace.clone() };
+    let confirmations = parts.runtime.confirmations();
+    let agreed = match &command.confirm {
+        Some(token) => confirmations.agree_to(&Token::new(token), &caller, &command.tool, &command.args),
+        None => Ok(Permit::none()),
+    };
+    let permit = match agreed {
+        Ok(permit) => permit,
+        Err(why) => return Reply::new(&entry.id, CommandState::Refused).because("not_confirmed", why.to_string()),
+    };
+    let context = CallContext::new(caller, entry.trace.clone()).with(permit);
     let CallResult { status, result, took } = parts.runtime.call(&command.tool, command.args, &context).await;
     let mut reply = match status {
         CallStatus::Done => Reply::new(&entry.id, CommandState::Done),

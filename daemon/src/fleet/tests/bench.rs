@@ -86,6 +86,7 @@ fn fan() -> Entity {
         unit: None,
         numeric: false,
         risk: Risk::Reversible,
+        confirm: false,
     }
 }
 

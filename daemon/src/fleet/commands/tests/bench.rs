@@ -1,9 +1,12 @@
 //! The commands of one link over the real store and tool runtime, with a power cut.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use futures_util::future::BoxFuture;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use victus_agent::event::{EventKind, Position};
@@ -91,7 +94,8 @@ impl Bench {
     }
 
     pub(super) async fn start(&mut self, tools: &[&str]) {
-        let mut runtime = ToolRuntime::new(self.store.clone(), self.clock.clone());
+        let mut runtime =
+            ToolRuntime::new(self.store.clone(), self.clock.clone(), Arc::new(Mutex::new(StdRng::seed_from_u64(7))));
         for (name, role) in [("probe.count", Role::Operator), ("probe.admin", Role::Admin)] {
             let (calls, permits) = (Arc::clone(&self.calls), Arc::clone(&self.permits));
             runtime.register(Arc::new(Probe { name, role, calls, permits })).unwrap();
