@@ -21,6 +21,9 @@ use crate::event::BootId;
 use crate::health::{Health, LoopHealth, LoopState};
 use crate::intents::{Problem, Sentences};
 use crate::language::Language;
+use crate::links::Links;
+use crate::orchestrator::route::Rule;
+use crate::orchestrator::route::router::Router;
 use crate::orchestrator::{Orchestrator, OrchestratorParts};
 use crate::store::{Store, StoreError, StoreStatus};
 use crate::timers::{self, Timers};
@@ -61,6 +64,8 @@ pub struct Appliance {
     pub orchestrator: Arc<Orchestrator>,
     /// How its loops are.
     pub health: Arc<Health>,
+    /// Whether it is connected.
+    pub links: Arc<Links>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -98,6 +103,8 @@ pub struct Parts {
     pub points: Arc<Points>,
     /// The sentences of its language.
     pub sentences: Arc<Sentences>,
+    /// The configuration's rules on who deals with an intent, in order.
+    pub routes: Vec<Rule>,
     /// The time zone that times are said in.
     pub time_zone: TimeZone,
     /// The register of its loops.
@@ -132,7 +139,9 @@ impl Appliance {
     /// # Errors
     /// A tool's name is taken, or the store cannot be read.
     pub fn assemble(parts: Parts) -> Result<(Self, Vec<Problem>), AssembleError> {
-        let Parts { identity, store, points, time_zone, health, clock, random, boot, .. } = parts;
+        let Parts { identity, store, points, routes, time_zone, health, clock, random, boot, .. } = parts;
+        let links = Arc::new(Links::default());
+        let router = Router::new(routes, Arc::clone(&clock), time_zone.clone(), Arc::clone(&links));
         let entities = Arc::new(Entities::new(parts.entities, points));
         let timers = Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone())?);
         let volume = Arc::new(Volume::load(&store).map_err(AssembleError::Volume)?);
@@ -160,12 +169,13 @@ impl Appliance {
             language: Arc::new(language),
             entities: Arc::clone(&entities),
             tools: Arc::clone(&tools),
+            router,
             store: store.clone(),
             clock: Arc::clone(&clock),
             random,
             boot,
         }));
-        Ok((Self { identity, store, entities, timers, volume, tools, orchestrator, health, clock }, problems))
+        Ok((Self { identity, store, entities, timers, volume, tools, orchestrator, health, links, clock }, problems))
     }
 
     /// How the appliance is.

@@ -29,7 +29,7 @@ use crate::intents::spoken::Joint;
 use crate::intents::{Context, IntentMatch};
 use crate::language::Language;
 use crate::orchestrator::plan::{Plan, Understood};
-use crate::orchestrator::route::{Facts, Route};
+use crate::orchestrator::route::router::{self, Router};
 use crate::store::{Store, StoreError};
 use crate::tool::runtime::ToolRuntime;
 use crate::tool::{CallContext, CallStatus, Caller, Risk};
@@ -77,6 +77,7 @@ pub struct Orchestrator {
     language: ArcSwap<Language>,
     entities: Arc<Entities>,
     tools: Arc<ToolRuntime>,
+    router: Router,
     store: Store,
     clock: Arc<dyn Clock>,
     random: Arc<Mutex<dyn Rng + Send>>,
@@ -93,6 +94,8 @@ pub struct OrchestratorParts {
     pub entities: Arc<Entities>,
     /// The tools.
     pub tools: Arc<ToolRuntime>,
+    /// The rules that say who deals with an intent.
+    pub router: Router,
     /// Where turns and events go.
     pub store: Store,
     /// What time it is.
@@ -111,6 +114,7 @@ impl Orchestrator {
             language: ArcSwap::new(parts.language),
             entities: parts.entities,
             tools: parts.tools,
+            router: parts.router,
             store: parts.store,
             clock: parts.clock,
             random: parts.random,
@@ -128,6 +132,11 @@ impl Orchestrator {
     /// Takes other sentences from the next request on.
     pub fn set_language(&self, language: Arc<Language>) {
         self.language.store(language);
+    }
+
+    /// The rules that say who deals with an intent.
+    pub fn router(&self) -> &Router {
+        &self.router
     }
 
     /// A new trace id, for whoever begins a request before its words are known.
@@ -210,21 +219,10 @@ impl Orchestrator {
         let understood = self.parse(turn, language);
         turn.times_ms.parse = Some(self.since(begun));
         let Some(understood) = understood else { return };
-        let facts = Facts {
-            intent: &understood.intent,
-            confidence: turn.confidence.unwrap_or(1.0),
-            source: turn.caller.source,
-            role: turn.caller.role,
-        };
-        let (route, rule) = route::route(&facts);
-        turn.route = Some(rule.to_owned());
-        if route == Route::AskBack {
-            let meant = language.matcher.without_skip_words(turn.repaired.as_deref().unwrap_or(&turn.text));
-            (turn.outcome, turn.reply) = (Outcome::Asked, language.phrase("unsure", &[("choices", &meant)]));
-            return;
-        }
-        if route == Route::NotHeard {
-            (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("not_heard", &[]));
+        let (route, rule) = self.router.route(&understood.intent, turn);
+        turn.route = Some(rule);
+        if let Some(end) = router::end(&route, turn, language) {
+            (turn.outcome, turn.reply) = end;
             return;
         }
         let begun = self.clock.monotonic();

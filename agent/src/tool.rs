@@ -29,13 +29,23 @@ pub enum Role {
     Admin,
 }
 
-impl fmt::Display for Role {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
+impl Role {
+    /// Every role, the least first.
+    pub const ALL: [Self; 3] = [Self::Viewer, Self::Operator, Self::Admin];
+
+    /// Its name, as in the configuration and in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::Viewer => "viewer",
             Self::Operator => "operator",
             Self::Admin => "admin",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
     }
 }
 
@@ -53,6 +63,28 @@ pub enum Source {
     Fleet,
     /// A timer ran out.
     Timer,
+}
+
+impl Source {
+    /// Every source.
+    pub const ALL: [Self; 5] = [Self::Voice, Self::Panel, Self::Cli, Self::Fleet, Self::Timer];
+
+    /// Its name, as in the configuration and in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Panel => "panel",
+            Self::Cli => "cli",
+            Self::Fleet => "fleet",
+            Self::Timer => "timer",
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
 }
 
 /// Who calls.

@@ -9,6 +9,7 @@ pub mod hear_pack;
 pub mod intents;
 pub mod local_commands;
 pub mod output;
+pub mod route;
 
 use std::path::PathBuf;
 
@@ -117,6 +118,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TOKEN")]
         confirm: Option<String>,
     },
+    /// Look into the rules that say who deals with a request
+    Route {
+        #[command(subcommand)]
+        command: route::RouteCommand,
+    },
 }
 
 /// Runs a command; the exit status is in the error.
@@ -139,5 +145,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Status => daemon_commands::status(place).await,
         Command::Tools => daemon_commands::tools(place).await,
         Command::Call { tool, args, confirm } => daemon_commands::call(place, &tool, &args, confirm.as_deref()).await,
+        Command::Route { command } => route::run(place, command).await,
     }
 }

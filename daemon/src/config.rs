@@ -18,6 +18,7 @@ mod links;
 mod model;
 mod origin;
 mod reader;
+mod routes;
 mod rules;
 mod secret;
 mod sections;
@@ -43,6 +44,7 @@ use tree::{Node, Table, Tree, Value};
 const MAX_ENTITIES: usize = 512;
 const MAX_SERIAL: usize = 32;
 const MAX_LINKS: usize = 8;
+const MAX_ROUTES: usize = 100;
 
 impl Config {
     /// Reads and checks all layers.
@@ -70,6 +72,7 @@ impl Config {
         if !unreadable {
             sections::check_serial(&config.serial, &report);
             rules::check(&mut config, &unread, &report);
+            routes::check(&config, &report);
         }
         let (mut problems, warnings, origins) = report.into_parts();
         if unreadable {
@@ -160,6 +163,7 @@ fn read_tree(tree: &Tree, sources: &Sources, report: &Report) -> (Config, BTreeS
         entities: read_list(&root, report, ("entity", MAX_ENTITIES), &mut unread, |reader| {
             entities::entity(reader, report)
         }),
+        routes: read_list(&root, report, ("route", MAX_ROUTES), &mut unread, routes::route),
         warnings: Vec::new(),
         origins: BTreeMap::new(),
     };

@@ -147,6 +147,7 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
         entities: devices::entities(&config),
         points,
         sentences: Arc::new(sentences),
+        routes: config.routes.clone(),
         time_zone: config.device.timezone.clone(),
         health: Arc::clone(&health),
         clock: Arc::clone(&settings.clock),

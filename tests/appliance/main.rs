@@ -11,5 +11,6 @@ mod intents;
 mod packs;
 mod panel;
 mod recordings;
+mod routes;
 mod sentences;
 mod shutdown;

@@ -5,6 +5,7 @@
 //! runs in a task of its own: a client that goes away does not cut a turn off in the middle.
 //! Leaves methods, paths, bodies and headers to [`routes`](crate::routes).
 
+pub(crate) mod explain;
 pub(crate) mod query;
 pub(crate) mod view;
 
@@ -18,6 +19,7 @@ use victus_agent::appliance::Appliance;
 use victus_agent::entities::EntityView;
 use victus_agent::event::Position;
 use victus_agent::health::LoopState;
+use victus_agent::orchestrator::route::explain::Explained;
 use victus_agent::orchestrator::{MAX_REQUEST_CHARACTERS, Request};
 use victus_agent::store::{Store, StoreError};
 use victus_agent::tool::confirmation::{NotConfirmed, Permit, Token};
@@ -28,8 +30,11 @@ use warp::http::StatusCode;
 use crate::Microphone;
 use crate::error::ApiError;
 use crate::guard::Visit;
+use explain::Supposition;
 use query::{CompletionsQuery, EventsQuery, TurnsQuery};
-use view::{CallView, CompletionsView, EntitiesView, EventsView, SentencesView, StatusView, ToolsView, TurnsView};
+use view::{
+    CallView, CompletionsView, EntitiesView, EventsView, RoutesView, SentencesView, StatusView, ToolsView, TurnsView,
+};
 
 /// The longest name of a conversation, in characters.
 const MAX_CONVERSATION_CHARACTERS: usize = 64;
@@ -145,14 +150,20 @@ impl Api {
         }
     }
 
+    /// The rules that say who deals with an intent.
+    pub(crate) fn routes(&self) -> RoutesView {
+        RoutesView { routes: self.appliance.orchestrator.router().rules().clone() }
+    }
+
+    /// How a request would be routed.
+    pub(crate) fn explain_route(&self, visit: &Visit, supposition: Supposition) -> Result<Explained, ApiError> {
+        let supposed = supposition.supposed(&visit.caller)?;
+        let orchestrator = &self.appliance.orchestrator;
+        Ok(orchestrator.router().explain(&supposed, &orchestrator.language()))
+    }
+
     pub(crate) async fn ask(&self, visit: Visit, ask: Ask) -> Result<Turn, ApiError> {
-        let text = ask.text.trim().to_owned();
-        if text.is_empty() {
-            return Err(ApiError::bad_request("text is empty: say what to do, as in {\"text\":\"turn on the light\"}"));
-        }
-        if text.chars().count() > MAX_REQUEST_CHARACTERS {
-            return Err(ApiError::bad_request(format!("text is longer than {MAX_REQUEST_CHARACTERS} characters")));
-        }
+        let text = request_text(&ask.text)?;
         let conversation = ask.conversation;
         if conversation
             .as_ref()
@@ -243,6 +254,18 @@ impl Api {
 
 fn not_confirmed(why: NotConfirmed) -> ApiError {
     ApiError::new(StatusCode::CONFLICT, "not_confirmed", why.to_string())
+}
+
+/// The words of a request, without the spaces around them.
+fn request_text(text: &str) -> Result<String, ApiError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(ApiError::bad_request("text is empty: say what to do, as in {\"text\":\"turn on the light\"}"));
+    }
+    if text.chars().count() > MAX_REQUEST_CHARACTERS {
+        return Err(ApiError::bad_request(format!("text is longer than {MAX_REQUEST_CHARACTERS} characters")));
+    }
+    Ok(text.to_owned())
 }
 
 /// The HTTP status that says the same as a refusal of the tool runtime.

@@ -20,6 +20,7 @@ use warp::ws::Ws;
 
 use victus_agent::tool::confirmation::Token;
 
+use crate::api::explain::Supposition;
 use crate::api::query::{self, CompletionsQuery, EventsQuery, Pairs, TurnsQuery};
 use crate::api::{Api, Ask};
 use crate::error::{self, ApiError};
@@ -133,6 +134,11 @@ where
         ["api", "v1", "completions"] => {
             call.takes(READ)?;
             api.completions(CompletionsQuery::parse(&call.query)?).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "routes"] => call.read().map(|()| ok(&api.routes())),
+        ["api", "v1", "routes", "explain"] => {
+            let (visit, supposition) = call.act::<Supposition>(&site.limits).await?;
+            api.explain_route(&visit, supposition).map(|explained| ok(&explained))
         }
         ["api", "v1", "tools"] => call.read().map(|()| ok(&api.tools())),
         ["api", "v1", "tools", name] => {

@@ -22,6 +22,7 @@ use crate::tool::{Role, Source};
 
 mod languages;
 mod recall;
+mod routes;
 mod telling;
 
 /// The serial port of the sensors.
@@ -72,6 +73,16 @@ fn open(folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
 }
 
 fn open_in(language: &str, entities: Vec<Entity>, folder: &Path, clock: &Arc<SimulatedClock>) -> Appliance {
+    open_with(language, entities, Vec::new(), folder, clock)
+}
+
+fn open_with(
+    language: &str,
+    entities: Vec<Entity>,
+    routes: Vec<route::Rule>,
+    folder: &Path,
+    clock: &Arc<SimulatedClock>,
+) -> Appliance {
     let boot = BootId("boot".to_owned());
     let configs = points_of(&entities);
     let gpio = SimulatedGpio::open(&folder.join("gpio")).unwrap();
@@ -91,6 +102,7 @@ fn open_in(language: &str, entities: Vec<Entity>, folder: &Path, clock: &Arc<Sim
         entities,
         points: Arc::new(points),
         sentences: Arc::new(Sentences::for_language(language, None).0),
+        routes,
         time_zone: TimeZone::UTC,
         health: Arc::new(Health::new(clock.clone())),
         clock: clock.clone(),

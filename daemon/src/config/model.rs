@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use victus_agent::orchestrator::route::Rule;
 
 use super::origin::{Origin, Problem};
 
@@ -28,6 +29,8 @@ pub struct Config {
     pub serial: Vec<Serial>,
     /// Every `[[entity]]`.
     pub entities: Vec<Entity>,
+    /// Every `[[route]]`, in order.
+    pub routes: Vec<Rule>,
     pub(super) warnings: Vec<Problem>,
     pub(super) origins: BTreeMap<String, Origin>,
 }

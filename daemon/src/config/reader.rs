@@ -165,6 +165,19 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A number above 0 and at most 1.
+    pub(super) fn fraction(&self, key: &'static str) -> Option<Found<f32>> {
+        self.read(key, |node| {
+            let number = match typed(node) {
+                Value::Integer(1) => Some(1.0),
+                Value::Float(text) => text.replace('_', "").parse::<f32>().ok(),
+                _ => None,
+            };
+            let found = number.filter(|number| *number > 0.0 && *number <= 1.0);
+            found.ok_or_else(|| expected_found("a number above 0 and at most 1, such as 0.8", node))
+        })
+    }
+
     /// A duration in a range.
     pub(super) fn duration(&self, key: &'static str, least: Duration, most: Duration) -> Option<Found<Duration>> {
         self.read(key, |node| {
@@ -192,10 +205,36 @@ impl<'a> Reader<'a> {
         parse: impl Fn(&Node) -> Result<T, String>,
     ) -> Option<Found<Vec<T>>> {
         let node = self.node(key)?;
+        // A variable with one plain text is a list of one.
+        self.items(key, node, matches!(node.value, Value::Variable(_)), expected, parse)
+    }
+
+    /// One text or a list of texts, at least one, each of which `parse` takes.
+    pub(super) fn one_or_list<T>(
+        &self,
+        key: &'static str,
+        expected: &str,
+        parse: impl Fn(&Node) -> Result<T, String>,
+    ) -> Option<Found<Vec<T>>> {
+        let node = self.node(key)?;
+        if matches!(&node.value, Value::Array(items) if items.is_empty()) {
+            self.wrong(key, format!("expected {expected}, found an empty list: leave it out for any"));
+            return None;
+        }
+        self.items(key, node, true, expected, parse)
+    }
+
+    fn items<T>(
+        &self,
+        key: &'static str,
+        node: &Node,
+        one_text: bool,
+        expected: &str,
+        parse: impl Fn(&Node) -> Result<T, String>,
+    ) -> Option<Found<Vec<T>>> {
         let items = match typed(node) {
             Value::Array(items) => items,
-            // A variable with one plain text is a list of one.
-            Value::String(_) if matches!(node.value, Value::Variable(_)) => vec![node.clone()],
+            Value::String(_) if one_text => vec![node.clone()],
             _ => {
                 self.wrong(key, expected_found(expected, node));
                 return None;

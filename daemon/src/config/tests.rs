@@ -94,11 +94,15 @@ fn the_example_loads_as_it_is_and_with_every_key_in_use() {
     assert_eq!(config.serial[0].terminator, "\n");
     let ids: Vec<&str> = config.entities.iter().map(|entity| entity.id.as_str()).collect();
     assert_eq!(ids, ["light.bench_light", "fan.extraction_fan", "binary_sensor.guard_door", "sensor.scale"]);
+    assert_eq!(
+        config.routes.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(),
+        ["closed_at_night", "route[#2]"]
+    );
     // A key that is read and not in the example is a key nobody can know of.
     for (key, origin) in config.origins() {
         let either_or =
             ["driver.gpio.chip", "driver.gpio.offset", "driver.line.write"].iter().any(|rest| key.ends_with(rest));
-        let shared = key.starts_with("entity[") || key.starts_with("serial[");
+        let shared = key.starts_with("route[") || key.starts_with("entity[") || key.starts_with("serial[");
         assert!(
             origin.layer == Layer::Main || either_or || shared || !key.contains('.'),
             "the example does not show {key}"
@@ -252,6 +256,7 @@ fn entity(kind: &str, more: &str) -> String {
     format!("[[entity]]\nname = \"X\"\nkind = \"{kind}\"\n{more}")
 }
 
+mod routes;
 mod wrong;
 
 #[test]

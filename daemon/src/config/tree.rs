@@ -1,10 +1,10 @@
 //! The merged values of all layers, each with its origin, before they mean anything.
 //!
 //! A [`Tree`] holds TOML values. Files are laid over it in order: tables merge key by key; a list or a single value of
-//! the later file replaces the earlier one; the lists of tables `[[entity]]`, `[[serial]]` and `[[link]]` merge entry by
-//! entry (an entity by its id, else by the id that follows from kind and name, else by its name; the others by name); a
-//! `driver` is replaced whole, because it is one of several forms. Variables of the environment come last and set one
-//! value each. Leaves what the keys mean to the readers.
+//! the later file replaces the earlier one; the lists of tables `[[entity]]`, `[[serial]]`, `[[link]]` and `[[route]]` merge
+//! entry by entry (an entity by its id, else by the id that follows from kind and name, else by its name; the others by
+//! name, and a route without one is always another); a `driver`, a `when` and a `then` are replaced whole, because they are
+//! one of several forms. Variables of the environment come last and set one value each. Leaves what the keys mean to the readers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,10 @@ use super::origin::{Kind, Layer, Origin, Problem, quote};
 use super::values::derived_id;
 
 /// The lists of tables that merge entry by entry.
-pub(super) const LISTS: [&str; 3] = ["entity", "link", "serial"];
+pub(super) const LISTS: [&str; 4] = ["entity", "link", "route", "serial"];
+
+/// The tables that a later layer replaces and does not merge with.
+const REPLACED_WHOLE: [&str; 3] = ["driver", "when", "then"];
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -259,7 +262,7 @@ impl Tree {
 
 fn lay_entry(base: &mut Table, key: String, entry: Entry) {
     match base.get_mut(&key) {
-        Some(known) if key != "driver" => {
+        Some(known) if !REPLACED_WHOLE.contains(&key.as_str()) => {
             known.key = entry.key;
             lay_node(&mut known.node, entry.node);
         }
@@ -283,7 +286,7 @@ fn lay_node(base: &mut Node, over: Node) {
     }
 }
 
-/// What an entry of a list is called: an entity's id, the name of a link or a serial port.
+/// What an entry of a list is called: an entity's id, the name of a link, a route or a serial port.
 pub(super) fn identity(list: &str, node: &Node) -> Option<String> {
     let name = node.field("name");
     if list != "entity" {

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use victus_agent::event::{Event, Position};
 use victus_agent::health::LoopState;
+use victus_agent::links::Connected;
 use victus_hw::clock::Monotonic;
 
 use super::command::reply_of;
@@ -82,6 +83,8 @@ pub(super) struct Session<'s, 'a> {
     alarming: Value,
     health_at: Monotonic,
     cursor_at: Monotonic,
+    /// Tells routes that a link is up, from when the broker knows the appliance as online.
+    _connected: Option<Connected>,
 }
 
 impl<'s, 'a> Session<'s, 'a> {
@@ -97,6 +100,7 @@ impl<'s, 'a> Session<'s, 'a> {
             alarming: Value::Null,
             health_at: now,
             cursor_at: now,
+            _connected: None,
         }
     }
 
@@ -158,6 +162,7 @@ impl<'s, 'a> Session<'s, 'a> {
         self.tell_about()?;
         self.link.outbox.session_began(self.link.appliance.store.journal().last());
         self.ready = Some(now);
+        self._connected = Some(self.link.appliance.links.connected());
         let name = &self.link.options.name;
         log::info!(link = name; "connected to {}", self.link.options.broker());
         self.link.health(match (granted, self.link.commands_off) {

@@ -7,6 +7,7 @@ use victus_agent::entities::EntityView;
 use victus_agent::event::{Event, TraceId};
 use victus_agent::intents::Completion;
 use victus_agent::intents::sample::Examples;
+use victus_agent::orchestrator::route::Rules;
 use victus_agent::tool::{CallStatus, ToolSpec};
 use victus_agent::turn::{Turn, TurnId};
 
@@ -48,6 +49,12 @@ pub(crate) struct SentencesView {
 #[derive(Debug, Serialize)]
 pub(crate) struct CompletionsView {
     pub(crate) completions: Vec<Completion>,
+}
+
+/// `GET /api/v1/routes`, in the order in which they are asked.
+#[derive(Debug, Serialize)]
+pub(crate) struct RoutesView {
+    pub(crate) routes: Rules,
 }
 
 /// `GET /api/v1/events`, oldest first.

@@ -57,6 +57,9 @@ async fn every_answer_has_its_form() {
         assert_form("tools", &door.get("/api/v1/tools").await);
         assert_form("sentences", &door.get("/api/v1/sentences").await);
         assert_form("completions", &door.get("/api/v1/completions?text=turn+on+the+ex").await);
+        assert_form("routes", &door.get("/api/v1/routes").await);
+        let explained = door.post("/api/v1/routes/explain", r#"{"text":"turn on the extraction fan"}"#).await;
+        assert_form("explained_route", &explained);
     }
     bench.end().await;
 }
@@ -90,6 +93,44 @@ async fn what_can_be_said_is_told_with_the_names_there_are() {
         assert_eq!(answer.status, 400, "{query}");
         assert!(answer.json()["error"]["message"].as_str().unwrap().contains(message), "{query}");
     }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn the_rules_are_told_and_a_request_is_explained_without_being_made() {
+    let bench = Bench::start().await;
+    let door = bench.network();
+    let routes = door.get("/api/v1/routes").await.json();
+    let names: Vec<&str> = routes["routes"].as_array().unwrap().iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["not_heard", "confidence_below", "stop", "otherwise"]);
+    let explain = async |body: &str| door.post("/api/v1/routes/explain", body).await;
+    let told =
+        explain(r#"{"text":"turn on the extraction fan","confidence":0.5,"at":"23:30","link":"up"}"#).await.json();
+    assert_eq!(told["decided_by"], "confidence_below");
+    assert_eq!(told["rules"][0]["why_not"], json!(["the confidence is 0.50, not below 0.30"]));
+    assert_eq!(
+        told["facts"],
+        json!({"source": "panel", "role": "operator", "confidence": 0.5, "time": "23:30", "link": "up"})
+    );
+    let told = explain(r#"{"text":"turn on the extraction fan","source":"cli"}"#).await.json();
+    assert_eq!((&told["facts"]["role"], &told["decided_by"]), (&json!("admin"), &json!("otherwise")));
+    let told = explain(r#"{"text":"turn on the extraction fan","source":"fleet","role":"viewer"}"#).await.json();
+    assert_eq!((&told["facts"]["source"], &told["facts"]["role"]), (&json!("fleet"), &json!("viewer")));
+    let state = bench.appliance.entities.points().state("fan.extraction_fan").unwrap();
+    assert_eq!(state.value, Some(PointValue::Switch(false)), "nothing was done");
+    assert_eq!(door.get("/api/v1/turns").await.json()["turns"], json!([]), "nobody asked");
+    for (body, message) in [
+        (r#"{"text":" "}"#, "text is empty"),
+        (r#"{"text":"a","at":"25:00"}"#, "at must be a time of day"),
+        (r#"{"text":"a","confidence":1.5}"#, "a number from 0 to 1"),
+        (r#"{"text":"a","source":"phone"}"#, "unknown variant"),
+        (r#"{"text":"a","when":"now"}"#, "unknown field"),
+    ] {
+        let answer = explain(body).await;
+        assert_eq!(answer.status, 400, "{body}");
+        assert!(answer.json()["error"]["message"].as_str().unwrap().contains(message), "{body}: {:?}", answer.body);
+    }
+    assert_eq!(door.get("/api/v1/routes/explain").await.status, 405);
     bench.end().await;
 }
 

@@ -186,6 +186,7 @@ fn appliance(folder: &TempDir, gate: Arc<Gate>) -> Appliance {
         entities,
         points: Arc::new(points),
         sentences: Arc::new(Sentences::for_language("en", None).0),
+        routes: Vec::new(),
         time_zone: jiff::tz::TimeZone::UTC,
         health: Arc::new(Health::new(shared.clone())),
         clock: shared,

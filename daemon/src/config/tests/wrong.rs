@@ -91,6 +91,32 @@ wrong! {
     serial_ports_that_are_one: "[[serial]]\nname = \"a\"\nport = \"/dev/x\"\n[[serial]]\nname = \"b\"\nport = \"/dev/x\"\n"
         => "victus.toml:6: serial[b].port: \"/dev/x\" is the port of [[serial]] \"a\" too";
 
+    route_without_anything: "[[route]]\n"
+        => "victus.toml:1: route[#1].when: a [[route]] needs when, such as when = { source = \"voice\" }",
+           "victus.toml:1: route[#1].then: a [[route]] needs then, such as then = \"ask_back\"";
+    route_with_strange_conditions: "[[route]]\n[route.when]\nintent = \"turn on\"\nsource = [\"voice\", \"pannel\"]\nrole = []\nconfidence_below = 1.5\nhours = \"22-06\"\nlink = true\nwether = \"rain\"\n[[route]]\nwhen = \"always\"\nthen = \"local\"\n"
+        => "victus.toml:1: route[#1].then: a [[route]] needs then, such as then = \"ask_back\"",
+           "victus.toml:3: route[#1].when.intent: expected the name of an intent such as \"HassTurnOn\", found \"turn on\"",
+           "victus.toml:4: route[#1].when.source: expected one of \"voice\", \"panel\", \"cli\", \"fleet\", \"timer\", found \"pannel\"; did you mean \"panel\"?",
+           "victus.toml:5: route[#1].when.role: expected the name of a role, or a list of names, found an empty list: leave it out for any",
+           "victus.toml:6: route[#1].when.confidence_below: expected a number above 0 and at most 1, such as 0.8, found the number 1.5",
+           "victus.toml:7: route[#1].when.hours: expected hours such as \"22:00-06:00\", found \"22-06\"",
+           "victus.toml:8: route[#1].when.link: expected one of \"up\", \"down\", found true",
+           "victus.toml:9: route[#1].when.wether: unknown key: expected one of confidence_below, hours, intent, link, role, source",
+           "victus.toml:11: route[#2].when: expected a table, found \"always\"";
+    route_to_nowhere: "[[route]]\nwhen = {}\nthen = \"ask_bak\"\n[[route]]\nwhen = {}\nthen = {}\n[[route]]\nwhen = {}\nthen = { refuse = \" \" }\n[[route]]\nwhen = {}\nthen = { workflow = \"x\" }\n"
+        => "victus.toml:3: route[#1].then: expected \"local\", \"ask_back\" or { refuse = \"the reason\" }, found \"ask_bak\"",
+           "victus.toml:6: route[#2].then: expected \"local\", \"ask_back\" or { refuse = \"the reason\" }, found an empty table",
+           "victus.toml:9: route[#3].then.refuse: expected the reason, as it is to be said, found an empty text",
+           "victus.toml:12: route[#4].then.workflow: unknown key: expected one of refuse";
+    route_with_a_name_that_is_taken: "[[route]]\nname = \"otherwise\"\nwhen = {}\nthen = \"local\"\n[[route]]\nname = \"a\"\nwhen = {}\nthen = \"local\"\n[[route]]\nname = \"a\"\nwhen = {}\nthen = \"local\"\n"
+        => "victus.toml:2: route[otherwise].name: \"otherwise\" is a rule that is built in: give another name",
+           "victus.toml:9: route[a]: the name \"a\" is taken by the [[route]] at line 5: give one of them another name";
+    route_of_a_misspelt_intent: "[[route]]\nwhen = { intent = \"HasTurnOn\" }\nthen = { refuse = \"no\" }\n"
+        => "victus.toml:2: route[#1].when.intent: no sentence means \"HasTurnOn\": did you mean \"HassTurnOn\"?";
+    route_that_stops_stopping: "[[route]]\nwhen = { intent = [\"HassTurnOn\", \"VictusStop\"] }\nthen = { refuse = \"no\" }\n"
+        => "victus.toml:2: route[#1].when.intent: VictusStop is always done, and no rule can keep anybody from it: leave it out";
+
     entity_in_single_brackets: "[entity]\nname = \"A\"\n"
         => "victus.toml:1: entity: expected [[entity]] with two brackets each side: there may be several";
     entity_without_anything: "[[entity]]\n"

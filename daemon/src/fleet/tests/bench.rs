@@ -119,6 +119,7 @@ impl Bench {
             entities: vec![fan()],
             points: Arc::new(points(folder.path(), &clock)),
             sentences: Arc::new(Sentences::for_language("en", None).0),
+            routes: Vec::new(),
             time_zone: TimeZone::UTC,
             health: Arc::new(Health::new(Arc::clone(&clock))),
             clock,
