@@ -25,7 +25,7 @@ pub use builtin::{is_built_in, languages};
 pub use completions::{Completion, Completions};
 pub use matcher::{Context, Explanation, IntentMatch, Matcher, Matches, NamedEntity, Vocabulary};
 pub use responses::Responses;
-pub use sentences::{Problem, Sentences, Source};
+pub use sentences::{Problem, QUESTION, Sentences, Source};
 pub use value::SlotValue;
 
 #[cfg(test)]

@@ -1,17 +1,22 @@
 //! The orchestrator: from the words of a request to a finished turn.
 //!
-//! Owns the order of a turn (parse, route, plan, run, reply) and the stored [`Turn`] that tells of it. Promises that the
+//! Owns the order of a turn (parse, route, plan, run, reply) and the stored [`Turn`] that tells of it: `understand` takes the
+//! words for something, `decide` makes a plan of it or a question, `run` does the plan. Promises that the
 //! plan is in the store before any step that changes something runs, that every step goes through the tool runtime, that
 //! nothing is done on a guess, and that every request ends in exactly one stored outcome, also over a restart
 //! ([`Orchestrator::settle_interrupted`]). Leaves the language to `intents`, the rules of each step to the tool runtime,
 //! and speech to whoever asked.
 
+mod decide;
 pub mod explain;
 pub mod plan;
 pub mod recall;
 pub mod reply;
 pub mod route;
+mod run;
+mod sequence;
 pub mod telling;
+mod understand;
 pub mod undo;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,27 +24,28 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rand::Rng;
-use serde_json::Value;
 use tokio::sync::Semaphore;
 use victus_hw::clock::{Clock, Monotonic};
 
+use crate::conversation::{Memories, Speaker};
 use crate::entities::Entities;
 use crate::event::{EventKind, Stamp, TraceId};
-use crate::intents::spoken::Joint;
-use crate::intents::{Context, IntentMatch};
 use crate::language::Language;
-use crate::orchestrator::plan::{Plan, Understood};
-use crate::orchestrator::route::router::{self, Router};
+use crate::orchestrator::route::router::Router;
 use crate::store::{Store, StoreError};
+use crate::tool::confirmation::Token;
 use crate::tool::runtime::ToolRuntime;
-use crate::tool::{CallContext, CallStatus, Caller, Risk};
-use crate::turn::{Outcome, Step, StepResult, TURN_FORMAT, Times, Turn, TurnId};
+use crate::tool::{Caller, Risk};
+use crate::turn::{Outcome, Step, TURN_FORMAT, Times, Turn, TurnId};
 
 /// How many turns are worked on at once; more wait.
 const MAX_TURNS_AT_ONCE: usize = 8;
 
 /// How long a request waits for its turn before it is told to come again.
 const MAX_WAIT: Duration = Duration::from_secs(5);
+
+/// How many turns are looked through for what was said before the start.
+const REMEMBERED_TURNS: usize = 100;
 
 /// How many sentences a question offers. Nobody keeps more in mind.
 const MAX_CHOICES: usize = 3;
@@ -84,6 +90,7 @@ pub struct Orchestrator {
     boot: crate::event::BootId,
     opened: u64,
     turns_at_once: Semaphore,
+    memories: Memories,
 }
 
 /// What an orchestrator works with.
@@ -110,7 +117,12 @@ impl Orchestrator {
     /// An orchestrator of these parts.
     pub fn new(parts: OrchestratorParts) -> Self {
         let opened = parts.store.status().opened;
+        let remembered = parts.store.turns().latest(None, REMEMBERED_TURNS).unwrap_or_else(|error| {
+            log::error!("what was said before is forgotten: {error}");
+            Vec::new()
+        });
         Self {
+            memories: Memories::of(&remembered, &parts.boot),
             language: ArcSwap::new(parts.language),
             entities: parts.entities,
             tools: parts.tools,
@@ -145,6 +157,25 @@ impl Orchestrator {
         TraceId::from_random((u128::from(random.next_u64()) << 64) | u128::from(random.next_u64()))
     }
 
+    /// The reply to this speaker begins to be spoken: the time to agree does not run yet.
+    pub fn speaking(&self, caller: &Caller) {
+        if let Some(token) = self.open_token(caller) {
+            self.tools.confirmations().speaking(&token);
+        }
+    }
+
+    /// The reply to this speaker was spoken: the time to agree begins.
+    pub fn spoken(&self, caller: &Caller) {
+        if let Some(token) = self.open_token(caller) {
+            self.tools.confirmations().spoken(&token);
+        }
+    }
+
+    fn open_token(&self, caller: &Caller) -> Option<Token> {
+        let memory = self.memories.recall(&Speaker::new(caller, None), self.clock.monotonic());
+        memory.asked.and_then(|asked| asked.token)
+    }
+
     /// Works a request through to its end. Always returns a finished turn.
     pub async fn ask(&self, request: Request) -> Turn {
         let trace = request.trace.clone().unwrap_or_else(|| self.new_trace());
@@ -170,12 +201,16 @@ impl Orchestrator {
         let begun = self.clock.monotonic();
         let mut turn = self.begin(&request, trace).await;
         let language = self.language();
+        let mut token = None;
         match tokio::time::timeout(MAX_WAIT, self.turns_at_once.acquire()).await {
-            Ok(Ok(_permit)) => self.decide(&mut turn, &language).await,
+            Ok(Ok(_permit)) => token = self.decide(&mut turn, &language).await,
             _ => (turn.outcome, turn.reply) = (Outcome::Failed, language.phrase("busy", &[])),
         }
         turn.times_ms.total = Some(self.since(begun));
         self.keep(&mut turn).await;
+        if let Some(over) = self.memories.note(&turn, token) {
+            self.tools.confirmations().withdraw(&over);
+        }
         log::info!(outcome:debug = turn.outcome, intent = turn.intent.as_deref().unwrap_or("-"); "“{}” → {}", turn.text, turn.reply);
         turn
     }
@@ -205,129 +240,14 @@ impl Orchestrator {
             plan: Vec::new(),
             steps: Vec::new(),
             reply: String::new(),
+            asks: None,
+            answers: None,
             recorded: true,
             times_ms: Times {
                 recognise: request.recognised_in.map(|took| took.as_secs_f64() * 1000.0),
                 ..Times::default()
             },
         }
-    }
-
-    /// From words to reply, all but storing the end.
-    async fn decide(&self, turn: &mut Turn, language: &Language) {
-        let begun = self.clock.monotonic();
-        let understood = self.parse(turn, language);
-        turn.times_ms.parse = Some(self.since(begun));
-        let Some(understood) = understood else { return };
-        let (route, rule) = self.router.route(&understood.intent, turn);
-        turn.route = Some(rule);
-        if let Some(end) = router::end(&route, turn, language) {
-            (turn.outcome, turn.reply) = end;
-            return;
-        }
-        let begun = self.clock.monotonic();
-        let past = match recall::past(self.store.turns(), turn) {
-            Ok(past) => past,
-            Err(error) => {
-                log::error!("the turns before could not be read: {error}");
-                (turn.outcome, turn.reply) = (Outcome::Failed, language.phrase("default", &[]));
-                return;
-            }
-        };
-        let plan = match understood.intent.as_str() {
-            "VictusUndo" => undo::plan(turn, &past),
-            _ => plan::plan(&understood, &self.entities),
-        };
-        match plan {
-            Plan::Unable(phrase) => {
-                let area = turn.slots.get("area").and_then(Value::as_str).unwrap_or("");
-                let name = turn.slots.get("name").and_then(Value::as_str).unwrap_or("");
-                let values = [("name", name), ("area", area)];
-                (turn.outcome, turn.reply) = (Outcome::Refused, language.phrase(phrase, &values));
-            }
-            Plan::Steps(steps) => {
-                turn.plan = steps;
-                self.keep_plan(turn).await;
-                turn.times_ms.plan = Some(self.since(begun));
-                self.run(turn).await;
-                turn.reply = recall::reply(turn, &past, &self.entities, language)
-                    .unwrap_or_else(|| reply::reply(&understood, turn, &self.entities, language));
-            }
-        }
-    }
-
-    /// The one meaning of the words, or none, with outcome and reply set to say so.
-    fn parse(&self, turn: &mut Turn, language: &Language) -> Option<Understood> {
-        if turn.text.chars().count() > MAX_REQUEST_CHARACTERS {
-            (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("too_long", &[]));
-            return None;
-        }
-        let matches = language.matcher.understand(&turn.text, &Context::new());
-        let Some(best) = matches.best else {
-            (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("not_understood", &[]));
-            return None;
-        };
-        note_match(turn, &best);
-        if !matches.rivals.is_empty() {
-            turn.reply = self.question(&best, &matches.rivals, language);
-            turn.outcome = Outcome::Asked;
-            return None;
-        }
-        let slots = turn.slots.clone();
-        Some(Understood { intent: best.intent, slots, entities: best.entities, response: best.response })
-    }
-
-    /// Which of several readings is meant: which sentence, where they are of several, or which of the things it is about.
-    fn question(&self, best: &IntentMatch, rivals: &[IntentMatch], language: &Language) -> String {
-        let readings = || std::iter::once(best).chain(rivals);
-        let mut sentences: Vec<String> = Vec::new();
-        for sentence in readings().filter_map(|reading| reading.repaired.as_ref()) {
-            if sentences.len() < MAX_CHOICES && !sentences.contains(sentence) {
-                sentences.push(sentence.clone());
-            }
-        }
-        match sentences.len() {
-            0 | 1 => language.phrase("which", &[("choices", &self.names(readings(), language))]),
-            _ => language.phrase("unsure", &[("choices", &language.spoken().list(&sentences, Joint::Or))]),
-        }
-    }
-
-    fn names<'a>(&self, matches: impl Iterator<Item = &'a IntentMatch>, language: &Language) -> String {
-        let mut names: Vec<String> = matches
-            .flat_map(|candidate| &candidate.entities)
-            .filter_map(|id| self.entities.get(id))
-            .map(|entity| match &entity.area {
-                Some(area) => format!("{} ({area})", entity.name),
-                None => entity.name.clone(),
-            })
-            .collect();
-        names.dedup();
-        language.spoken().list(&names, Joint::Or)
-    }
-
-    /// Runs the steps in order and stops at the first that is not done.
-    async fn run(&self, turn: &mut Turn) {
-        let begun = self.clock.monotonic();
-        let context = CallContext::new(turn.caller.clone(), turn.trace_id.clone());
-        turn.outcome = Outcome::Done;
-        for step in &turn.plan {
-            let result = self.tools.call(&step.tool, step.args.clone(), &context).await;
-            turn.outcome = match &result.status {
-                CallStatus::Done => Outcome::Done,
-                CallStatus::Refused { .. } => Outcome::Refused,
-                CallStatus::Failed { .. } => Outcome::Failed,
-            };
-            turn.steps.push(StepResult {
-                step: step.clone(),
-                status: result.status,
-                result: result.result,
-                took_us: u64::try_from(result.took.as_micros()).unwrap_or(u64::MAX),
-            });
-            if turn.outcome != Outcome::Done {
-                break;
-            }
-        }
-        turn.times_ms.run = Some(self.since(begun));
     }
 
     /// Stores the plan before it runs. A plan that only reads leaves nothing to settle after a crash and is not awaited.
@@ -357,18 +277,6 @@ impl Orchestrator {
     fn since(&self, begun: Monotonic) -> f64 {
         self.clock.monotonic().saturating_since(begun).as_secs_f64() * 1000.0
     }
-}
-
-fn note_match(turn: &mut Turn, best: &IntentMatch) {
-    turn.intent = Some(best.intent.clone());
-    turn.repaired = best.repaired.clone();
-    turn.template = Some(best.template.to_string());
-    turn.confidence = Some(best.confidence.min(turn.confidence.unwrap_or(1.0)));
-    turn.slots = best
-        .slots
-        .iter()
-        .map(|(name, value)| (name.clone(), serde_json::to_value(value).unwrap_or(Value::Null)))
-        .collect();
 }
 
 #[cfg(test)]

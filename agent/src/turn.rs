@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::Question;
 use crate::event::{Stamp, TraceId};
 use crate::tool::{CallStatus, Caller};
 
@@ -66,6 +67,25 @@ pub enum Outcome {
     Interrupted,
 }
 
+/// What a step that is not done means for the rest of its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// The steps after it are not done.
+    #[default]
+    Stop,
+    /// The others are done all the same: they are of a group, of which each can be without the others.
+    Skip,
+    /// The steps before it are taken back, and those after it are not done.
+    Undo,
+}
+
+impl OnFailure {
+    fn is_stop(&self) -> bool {
+        *self == Self::Stop
+    }
+}
+
 /// One step of a plan: a tool call, resolved to entity ids.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -73,6 +93,25 @@ pub struct Step {
     pub tool: String,
     /// Its arguments.
     pub args: serde_json::Value,
+    /// What it means for the rest if it is not done.
+    #[serde(default, skip_serializing_if = "OnFailure::is_stop")]
+    pub on_failure: OnFailure,
+}
+
+impl Step {
+    /// A call after which, if it is not done, nothing more is.
+    pub fn new(tool: &str, args: serde_json::Value) -> Self {
+        Self { tool: tool.to_owned(), args, on_failure: OnFailure::Stop }
+    }
+}
+
+/// The question of an earlier turn that a turn answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The turn that asked.
+    pub turn: TurnId,
+    /// The ids of the entities that it offered.
+    pub offered: Vec<String>,
 }
 
 /// A step that has run.
@@ -153,6 +192,12 @@ pub struct Turn {
     pub steps: Vec<StepResult>,
     /// What was answered.
     pub reply: String,
+    /// What the reply asks, where it asks something that can be answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Question>,
+    /// The question that the request answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<Answered>,
     /// False where the outcome could not be made durable (disk full, read-only).
     pub recorded: bool,
     /// How long each part took.

@@ -56,7 +56,7 @@ pub struct Completions {
 impl Completions {
     /// Compiles sentences with the names that they may use.
     pub fn compile(sentences: &Sentences, vocabulary: &Vocabulary) -> Self {
-        let (grammar, _left_out) = speech::written_grammar(sentences, vocabulary);
+        let (grammar, _left_out) = speech::written_grammar(&sentences.unprompted(), vocabulary);
         let (grammar, _left_out) = grammar.checked();
         let skip_words = normalise::longest_first(&sentences.skip_words);
         let written = WrittenWords::new(sentences, vocabulary);

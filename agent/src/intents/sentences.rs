@@ -25,6 +25,8 @@
 //!   rest: {wildcard: true}
 //! expansion_rules: {name: "[the] {name}"}
 //! skip_words: ["please"]
+//! conjunctions: ["and"]                          # what joins two requests: "the fan on and the pump off"
+//! exceptions: ["except"]                         # what begins what is left out: "all lights except the first"
 //! fillers: ["uh"]                                # what people say while they think; no recogniser listens for it
 //! responses:
 //!   intents: {HassTurnOn: {default: "{name} is on."}}
@@ -99,6 +101,22 @@ pub struct Sentences {
     pub(crate) rules: BTreeMap<String, Rule>,
     pub(crate) skip_words: Vec<String>,
     pub(crate) fillers: Vec<String>,
+    /// What joins two requests in one sentence.
+    pub(crate) conjunctions: Vec<String>,
+    /// What begins what is left out of a group.
+    pub(crate) exceptions: Vec<String>,
+}
+
+/// The context key under which a block asks what kind of question is open: its sentences are answers.
+pub const QUESTION: &str = "question";
+
+impl Sentences {
+    /// The sentences that mean something without a question before them.
+    pub(crate) fn unprompted(&self) -> Self {
+        let mut sentences = self.clone();
+        sentences.blocks.retain(|block| !block.requires.contains_key(QUESTION));
+        sentences
+    }
 }
 
 /// Sentences that mean the same intent under the same conditions.

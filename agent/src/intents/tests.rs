@@ -85,6 +85,12 @@ fn summary(reading: &IntentMatch) -> String {
     format!("{} | {} | {}", reading.intent, slots.join(" "), entities.join(" "))
 }
 
+/// Every situation in which a sentence may be an answer, and the one in which nothing was asked.
+pub(super) fn situations() -> Vec<Context> {
+    let asked = ["which", "entity", "duration"].map(|kind| [(QUESTION.to_owned(), kind.into())].into());
+    std::iter::once(Context::new()).chain(asked).collect()
+}
+
 fn tidy(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -154,7 +160,8 @@ pub(super) mod packs;
 
 /// Whatever a block answers has a reply, and so has its intent.
 fn replies_hold(sentences: &Sentences) {
-    for block in &sentences.blocks {
+    let refers = |intent: &str| crate::conversation::answer::REFERRING.contains(&intent);
+    for block in sentences.blocks.iter().filter(|block| !refers(&block.intent)) {
         let key = format!("{}.{}", block.intent, block.response.as_deref().unwrap_or("default"));
         let exists = sentences.responses.has(&key)
             || ["yes_or_no", "any", "all"].contains(&block.response.as_deref().unwrap_or_default());

@@ -29,6 +29,11 @@ pub fn reply(past: &[Turn], entities: &Entities, language: &Language) -> String 
     }
 }
 
+/// What a turn is about, in the words in which it is told afterwards.
+pub(super) fn meaning(turn: &Turn, entities: &Entities, language: &Language) -> String {
+    Explained { turn, entities, language }.meaning(turn.intent.as_deref().unwrap_or_default())
+}
+
 struct Explained<'a> {
     turn: &'a Turn,
     entities: &'a Entities,

@@ -3,33 +3,22 @@
 //! Owns the table of intents and what each becomes. Promises to be a pure function of what was understood and of the
 //! entities: the same request and the same entities give the same plan. Runs nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::conversation::{Missing, Understood};
 use crate::entities::{Entities, Entity};
-use crate::turn::Step;
+use crate::turn::{OnFailure, Step};
 use crate::volume::tools::STEP;
-
-/// What was understood of a request.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Understood {
-    /// The intent.
-    pub intent: String,
-    /// Its slots.
-    pub slots: BTreeMap<String, Value>,
-    /// The ids of the entities that it is about; empty where it is about none, or none fits.
-    pub entities: Vec<String>,
-    /// The key of the reply that the sentence asks for, such as `yes_or_no`.
-    pub response: Option<String>,
-}
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Plan {
     /// These steps, in order. None at all is a plan too (never mind).
     Steps(Vec<Step>),
+    /// Nothing yet: something has to be asked first.
+    Missing(Missing),
     /// Nothing, because what was asked for does not exist or cannot be: the key of the reply that says so.
     Unable(&'static str),
 }
@@ -64,7 +53,15 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
 }
 
 fn step(tool: &str, args: Value) -> Step {
-    Step { tool: tool.to_owned(), args }
+    Step::new(tool, args)
+}
+
+/// The steps of a group: one that is not done keeps none of the others from being done.
+fn group(mut steps: Vec<Step>) -> Plan {
+    if steps.len() > 1 {
+        steps.iter_mut().for_each(|step| step.on_failure = OnFailure::Skip);
+    }
+    Plan::Steps(steps)
 }
 
 fn one(step: Step) -> Plan {
@@ -74,9 +71,9 @@ fn one(step: Step) -> Plan {
 fn for_entities(understood: &Understood, entities: &Entities, tool: &str) -> Plan {
     let targets: Vec<_> = meant(understood, entities).into_iter().filter(|entity| entity.kind.is_writable()).collect();
     if targets.is_empty() {
-        return Plan::Unable(why_not(understood));
+        return none_fits(understood);
     }
-    Plan::Steps(targets.iter().map(|entity| step(tool, json!({"entity": entity.id}))).collect())
+    group(targets.iter().map(|entity| step(tool, json!({"entity": entity.id}))).collect())
 }
 
 fn set_value(understood: &Understood, entities: &Entities, slot: &str) -> Plan {
@@ -84,22 +81,26 @@ fn set_value(understood: &Understood, entities: &Entities, slot: &str) -> Plan {
     let targets: Vec<_> =
         meant(understood, entities).into_iter().filter(|entity| entity.kind.is_writable() && entity.numeric).collect();
     if targets.is_empty() {
-        return Plan::Unable(why_not(understood));
+        return none_fits(understood);
     }
     let set = |entity: &Arc<Entity>| step("entity.set_value", json!({"entity": entity.id, "value": value}));
-    Plan::Steps(targets.iter().map(set).collect())
+    group(targets.iter().map(set).collect())
 }
 
 fn read(understood: &Understood, entities: &Entities) -> Plan {
     let targets = meant(understood, entities);
     if targets.is_empty() {
-        return Plan::Unable(why_not(understood));
+        return none_fits(understood);
     }
-    Plan::Steps(targets.iter().map(|entity| step("entity.get_state", json!({"entity": entity.id}))).collect())
+    group(targets.iter().map(|entity| step("entity.get_state", json!({"entity": entity.id}))).collect())
 }
 
 fn start_timer(understood: &Understood) -> Plan {
-    let seconds = seconds(understood, ["hours", "minutes", "seconds"]);
+    const PARTS: [&str; 3] = ["hours", "minutes", "seconds"];
+    if !PARTS.iter().any(|part| understood.slots.contains_key(*part)) {
+        return Plan::Missing(Missing::Duration);
+    }
+    let seconds = seconds(understood, PARTS);
     if !(1.0..=crate::timers::MAX_DURATION.as_secs_f64()).contains(&seconds) {
         return Plan::Unable("timer_length");
     }
@@ -150,12 +151,16 @@ fn seconds(understood: &Understood, [hours, minutes, seconds]: [&str; 3]) -> f64
     number(hours).mul_add(3600.0, number(minutes).mul_add(60.0, number(seconds))).round()
 }
 
-/// Why no entity can do what is asked.
-fn why_not(understood: &Understood) -> &'static str {
-    match (understood.entities.is_empty(), understood.slots.contains_key("name")) {
-        (false, _) => "not_supported",
-        (true, true) => "no_entity_in_area",
-        (true, false) => "nothing_there",
+/// Why no entity can do what is asked; where nothing was named, it is asked for.
+fn none_fits(understood: &Understood) -> Plan {
+    const PLACES_AND_KINDS: [&str; 4] = ["area", "floor", "domain", "device_class"];
+    let named = understood.slots.contains_key("name");
+    let described = PLACES_AND_KINDS.iter().any(|slot| understood.slots.contains_key(*slot));
+    match (understood.entities.is_empty(), named, described) {
+        (false, _, _) => Plan::Unable("not_supported"),
+        (true, true, _) => Plan::Unable("no_entity_in_area"),
+        (true, false, true) => Plan::Unable("nothing_there"),
+        (true, false, false) => Plan::Missing(Missing::Entity),
     }
 }
 

@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::plan::Understood;
 use super::telling::Telling;
+use crate::conversation::{Understood, is_done};
 use crate::entities::{Entities, Entity, EntityKind};
 use crate::intents::spoken::Joint;
 use crate::language::Language;
-use crate::turn::{StepResult, Turn};
+use crate::turn::{OnFailure, StepResult, Turn};
 
 /// The intents of which people are told examples.
 const ASKED_MOST: [&str; 3] = ["HassTurnOn", "HassGetState", "HassStartTimer"];
@@ -46,8 +46,17 @@ const CHOSEN_KEYS: [&str; 18] = [
 /// The reply to a turn whose steps have run.
 pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language: &Language) -> String {
     let speaker = Speaker { understood, turn, entities, language };
-    if let Some(trouble) = speaker.trouble() {
-        return trouble;
+    let troubles = speaker.troubles();
+    if !troubles.is_empty() {
+        let done: Vec<StepResult> = turn.steps.iter().filter(|step| is_done(step)).cloned().collect();
+        let is_group = turn.plan.iter().any(|step| step.on_failure == OnFailure::Skip);
+        let rest = if is_group && !done.is_empty() {
+            let rest = Turn { steps: done.clone(), plan: Vec::new(), ..turn.clone() };
+            reply(understood, &rest, entities, language)
+        } else {
+            String::new()
+        };
+        return format!("{rest} {}", troubles.join(" ")).trim().to_owned();
     }
     if let Some(reply) = speaker.as_its_author_says() {
         return reply;

@@ -20,6 +20,7 @@ use crate::intents::Sentences;
 use crate::store::StoreOptions;
 use crate::tool::{Role, Source};
 
+mod conversation;
 mod languages;
 mod recall;
 mod routes;
@@ -161,7 +162,7 @@ async fn a_request_is_parsed_planned_stored_run_and_answered() {
     let turn = bench.ask("turn on the extraction fan").await;
     assert_eq!(turn.outcome, Outcome::Done, "{turn:?}");
     assert_eq!(turn.intent.as_deref(), Some("HassTurnOn"));
-    assert_eq!(turn.plan, [Step { tool: "entity.turn_on".to_owned(), args: json!({"entity": "fan.extraction_fan"}) }]);
+    assert_eq!(turn.plan, [Step::new("entity.turn_on", json!({"entity": "fan.extraction_fan"}))]);
     assert!(bench.is_on("fan.extraction_fan"));
     assert!(turn.reply.to_lowercase().contains("extraction fan"), "{}", turn.reply);
     assert_eq!(bench.appliance.store.turns().get(&turn.id).unwrap(), Some(turn));

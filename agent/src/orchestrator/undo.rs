@@ -26,7 +26,7 @@ pub fn plan(turn: &Turn, past: &[Turn]) -> Plan {
         let effects: Vec<Effect> = earlier.steps.iter().rev().map(effect).filter(|it| *it != Effect::None).collect();
         match (effects.is_empty(), undone) {
             (true, _) => {}
-            (false, 0) => return back(effects),
+            (false, 0) => return back(effects).map_or(Plan::Unable("VictusUndo.not_possible"), Plan::Steps),
             (false, _) => undone -= 1,
         }
     }
@@ -37,15 +37,17 @@ fn is_remembered(earlier: &Turn, turn: &Turn) -> bool {
     earlier.at.boot == turn.at.boot && turn.at.mono_ms.saturating_sub(earlier.at.mono_ms) <= MEMORY_MS
 }
 
-fn back(effects: Vec<Effect>) -> Plan {
-    let steps: Option<Vec<Step>> = effects
-        .into_iter()
-        .map(|effect| match effect {
-            Effect::Reversible(step) => Some(step),
-            Effect::None | Effect::Final => None,
-        })
-        .collect();
-    steps.map_or(Plan::Unable("VictusUndo.not_possible"), Plan::Steps)
+/// The steps that take back what these have left behind, the last first; none where something can't be taken back.
+pub fn inverse(steps: &[StepResult]) -> Option<Vec<Step>> {
+    back(steps.iter().rev().map(effect).filter(|it| *it != Effect::None).collect())
+}
+
+fn back(effects: Vec<Effect>) -> Option<Vec<Step>> {
+    let step = |effect| match effect {
+        Effect::Reversible(step) => Some(step),
+        Effect::None | Effect::Final => None,
+    };
+    effects.into_iter().map(step).collect()
 }
 
 /// What a step has left behind.
@@ -63,7 +65,7 @@ fn effect(done: &StepResult) -> Effect {
     if done.status != CallStatus::Done {
         return Effect::None;
     }
-    let reverse = |tool: &str, args: Value| Effect::Reversible(Step { tool: tool.to_owned(), args });
+    let reverse = |tool: &str, args: Value| Effect::Reversible(Step::new(tool, args));
     match done.step.tool.as_str() {
         "entity.turn_on" | "entity.turn_off" | "entity.toggle" | "entity.set_value" => {
             let (entity, from, to) = (&done.step.args["entity"], &done.result["from"], &done.result["to"]);

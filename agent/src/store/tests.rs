@@ -50,6 +50,8 @@ fn turn(id: u64, outcome: Outcome) -> Turn {
         plan: Vec::new(),
         steps: Vec::new(),
         reply: String::new(),
+        asks: None,
+        answers: None,
         recorded: true,
         times_ms: Times::default(),
     }

@@ -187,7 +187,7 @@ impl Local {
             // Whoever closed the pipe wants no more.
             let _nobody_reads = output::json(&line);
         };
-        let (journal, events) = VoiceJournal::new(Some(Box::new(print)), Box::new(|_health| {}));
+        let (journal, events) = VoiceJournal::new(Arc::clone(appliance), Some(Box::new(print)), Box::new(|_health| {}));
         let speaker: Box<dyn PlaybackSink> = if self.simulate {
             let folder = self.state.join("simulation").join("speaker");
             let (sound, _microphone, _record) =

@@ -103,8 +103,10 @@ pub type OnVoiceEvent = Box<dyn Fn(&VoiceEvent) + Send>;
 /// Told of the health of the voice loop.
 pub type OnVoiceHealth = Box<dyn Fn(&VoiceHealth) + Send>;
 
-/// Passes what the voice loop tells to the journal.
+/// Passes what the voice loop tells to the journal, and to the orchestrator when a question was spoken to its end.
 pub struct VoiceJournal {
+    appliance: Arc<Appliance>,
+    speaking: bool,
     events: mpsc::Sender<VoiceEvent>,
     on_event: Option<OnVoiceEvent>,
     on_health: OnVoiceHealth,
@@ -112,9 +114,13 @@ pub struct VoiceJournal {
 
 impl VoiceJournal {
     /// An observer, and where its events come out for [`record`].
-    pub fn new(on_event: Option<OnVoiceEvent>, on_health: OnVoiceHealth) -> (Self, mpsc::Receiver<VoiceEvent>) {
+    pub fn new(
+        appliance: Arc<Appliance>,
+        on_event: Option<OnVoiceEvent>,
+        on_health: OnVoiceHealth,
+    ) -> (Self, mpsc::Receiver<VoiceEvent>) {
         let (events, waiting) = mpsc::channel(WAITING_EVENTS);
-        (Self { events, on_event, on_health }, waiting)
+        (Self { appliance, speaking: false, events, on_event, on_health }, waiting)
     }
 }
 
@@ -132,6 +138,12 @@ impl VoiceObserver for VoiceJournal {
 
     fn state(&mut self, state: VoiceState) {
         log::debug!("voice: {state:?}");
+        let speaks = state == VoiceState::Speaking;
+        match (std::mem::replace(&mut self.speaking, speaks), speaks) {
+            (false, true) => self.appliance.orchestrator.speaking(&Caller::voice()),
+            (true, false) => self.appliance.orchestrator.spoken(&Caller::voice()),
+            _ => {}
+        }
     }
 
     fn health(&mut self, health: VoiceHealth) {

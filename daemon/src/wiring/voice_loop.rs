@@ -147,7 +147,7 @@ fn assemble(
         }
     });
     let on_event = work.listener.as_ref().map(|listener| listener());
-    let (journal, waiting) = VoiceJournal::new(on_event, on_health);
+    let (journal, waiting) = VoiceJournal::new(Arc::clone(&work.appliance), on_event, on_health);
     work.runtime.spawn(record(Arc::clone(&work.appliance), waiting));
     let answers = Answers { appliance: Arc::clone(&work.appliance), runtime: work.runtime.clone(), synthesiser };
     let speaker = work.sound.speaker(&work.config.voice);

@@ -37,7 +37,7 @@ fn names_are_completed_as_a_whole_and_only_where_they_belong() {
 fn a_begun_word_is_gone_on_with_and_a_whole_one_is_followed() {
     let completions = of(&english(), &workshop());
     let found = completions.after("turn of", 8);
-    assert_eq!(found[0], Completion { text: "turn off".to_owned(), adds: "f".to_owned(), whole: false });
+    assert_eq!(found[0], Completion { text: "turn off".to_owned(), adds: "f".to_owned(), whole: true });
     let found = texts(&completions, "turn on");
     assert!(found.iter().all(|text| text.starts_with("turn on ")), "{found:?}");
     assert_eq!(texts(&completions, "turn on "), found);

@@ -121,10 +121,20 @@ impl Reader<'_> {
                         sentences.fillers.extend(self.text(word, "a filler"));
                     }
                 }
+                "conjunctions" => {
+                    for word in self.list(value, "conjunctions") {
+                        sentences.conjunctions.extend(self.text(word, "a conjunction"));
+                    }
+                }
+                "exceptions" => {
+                    for word in self.list(value, "exceptions") {
+                        sentences.exceptions.extend(self.text(word, "what begins an exception"));
+                    }
+                }
                 "responses" => self.responses(value, sentences),
                 _ => self.unknown(
                     key,
-                    "language, settings, intents, lists, expansion_rules, skip_words, fillers and responses",
+                    "language, settings, intents, lists, expansion_rules, skip_words, fillers, conjunctions, exceptions and responses",
                 ),
             }
         }

@@ -10,10 +10,19 @@ use super::Speaker;
 use crate::tool::CallStatus;
 use crate::turn::StepResult;
 
+/// How many reasons a reply tells. The panel has them all.
+const MAX_TROUBLES: usize = 3;
+
 impl Speaker<'_> {
-    /// What kept the turn from being done, if anything did: the last step says it.
-    pub(super) fn trouble(&self) -> Option<String> {
-        let step = self.turn.steps.last()?;
+    /// What kept steps of the turn from being done, if anything did.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let mut troubles: Vec<String> = self.turn.steps.iter().filter_map(|step| self.trouble(step)).collect();
+        troubles.dedup();
+        troubles.truncate(MAX_TROUBLES);
+        troubles
+    }
+
+    fn trouble(&self, step: &StepResult) -> Option<String> {
         let entity = self.entity(step);
         let name = entity.as_ref().map_or("", |entity| entity.name.as_str());
         let (phrase, reason) = match &step.status {
