@@ -215,13 +215,30 @@ impl Orchestrator {
         turn
     }
 
+    /// What a request would come to as things stand: its plan, and of each step whether it would be refused. Does nothing,
+    /// says nothing to the journal, and is not remembered.
+    pub async fn preview(&self, request: Request) -> Turn {
+        let trace = request.trace.clone().unwrap_or_else(|| self.new_trace());
+        let mut turn = Turn { outcome: Outcome::Preview, recorded: false, ..self.new_turn(&request, trace) };
+        let language = self.language();
+        let token = self.decide(&mut turn, &language).await;
+        debug_assert!(token.is_none(), "a preview asks for no agreement");
+        turn
+    }
+
     async fn begin(&self, request: &Request, trace_id: TraceId) -> Turn {
+        let turn = self.new_turn(request, trace_id);
+        let (id, caller, text) = (turn.id.clone(), turn.caller.clone(), turn.text.clone());
+        let started = EventKind::TurnStarted { turn: id, caller, text };
+        self.store.journal().append(Some(&turn.trace_id), started).await;
+        turn
+    }
+
+    fn new_turn(&self, request: &Request, trace_id: TraceId) -> Turn {
         let at = Stamp::now(self.clock.as_ref(), &self.boot);
         let random = self.random.lock().unwrap_or_else(PoisonError::into_inner).next_u64();
         let id = TurnId::new(self.opened, at.mono_ms, random);
         let text: String = request.text.chars().take(MAX_REQUEST_CHARACTERS + 1).collect();
-        let started = EventKind::TurnStarted { turn: id.clone(), caller: request.caller.clone(), text: text.clone() };
-        self.store.journal().append(Some(&trace_id), started).await;
         Turn {
             v: TURN_FORMAT,
             id,

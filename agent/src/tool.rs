@@ -274,6 +274,15 @@ pub trait Tool: Send + Sync {
         Stakes::of(self.spec().risk)
     }
 
+    /// Whether a call with these arguments, which have passed the schema, would be refused as things stand. Does nothing.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn preview(&self, args: &Value) -> Result<(), ToolError> {
+        let _any = args;
+        Ok(())
+    }
+
     /// Does it. The arguments have passed the schema. The future may be dropped when the time is up.
     ///
     /// # Errors

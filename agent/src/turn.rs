@@ -65,6 +65,8 @@ pub enum Outcome {
     Failed,
     /// The appliance ended in the middle; whether the step took effect is not known.
     Interrupted,
+    /// Nothing was done: this is what would be, as things stand. Such a turn is not stored.
+    Preview,
 }
 
 /// What a step that is not done means for the rest of its plan.

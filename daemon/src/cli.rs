@@ -60,6 +60,9 @@ pub(crate) enum Command {
         /// The conversation that it belongs to
         #[arg(long)]
         conversation: Option<String>,
+        /// Tell what would be done, and do nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// One turn for each WAV file, through the real voice loop; a JSON line for each event. With a pack or noise: the words
     /// of each file and what they mean, without an appliance
@@ -133,7 +136,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
     let place = &cli.place;
     match cli.command {
         Command::Demo { spoken } => crate::demo::run(spoken).await,
-        Command::Ask { text, conversation } => local_commands::ask(place, &text, conversation).await,
+        Command::Ask { text, conversation, dry_run } => local_commands::ask(place, &text, conversation, dry_run).await,
         Command::Hear { files, pack, noise, .. } if pack.is_named() || noise.is_wanted() => {
             hear_pack::run(place, &pack, &noise, &files)
         }

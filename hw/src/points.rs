@@ -257,6 +257,31 @@ impl Points {
         Ok(Applied { previous, value, read_back: true })
     }
 
+    /// Whether [`Self::set`] would be permitted as things stand. Touches nothing, and promises nothing for a moment later.
+    ///
+    /// # Errors
+    /// [`Refusal`] as of [`Self::set`], all but failures of the hardware.
+    pub fn may_set(&self, id: &str, value: PointValue) -> Result<(), Refusal> {
+        let drive = self.lock();
+        let number = drive.number(id)?;
+        let wrong = |takes| Refusal::Value { point: id.to_owned(), value, takes };
+        if drive.is_value(number) {
+            let is_written = drive.value_line(number).is_some_and(|line| line.write.is_some());
+            let is_number = matches!(value, PointValue::Number(wanted) if wanted.is_finite());
+            return match (is_written, is_number) {
+                (false, _) => Err(Refusal::ReadOnly { point: id.to_owned() }),
+                (true, false) => Err(wrong("a number")),
+                (true, true) => Ok(()),
+            };
+        }
+        if !drive.is_output(number) {
+            return Err(Refusal::ReadOnly { point: id.to_owned() });
+        }
+        let PointValue::Switch(on) = value else { return Err(wrong("on or off")) };
+        let planned = drive.interlocks.plan_set(number, on, self.clock.monotonic());
+        planned.map(|_steps| ()).map_err(|forbidden| drive.refusal(number, forbidden))
+    }
+
     /// What is known of a point; none if there is no such point.
     pub fn state(&self, id: &str) -> Option<PointState> {
         let drive = self.lock();

@@ -58,6 +58,9 @@ pub(crate) struct Ask {
     text: String,
     #[serde(default)]
     conversation: Option<String>,
+    /// Whether only to tell what would be done.
+    #[serde(default)]
+    dry_run: bool,
 }
 
 impl Api {
@@ -174,7 +177,10 @@ impl Api {
         }
         let orchestrator = self.appliance.orchestrator.clone();
         let request = Request { conversation, trace: Some(visit.trace), ..Request::typed(&text, visit.caller) };
-        self.act(async move { orchestrator.ask(request).await }).await
+        let dry_run = ask.dry_run;
+        let turn =
+            async move { if dry_run { orchestrator.preview(request).await } else { orchestrator.ask(request).await } };
+        self.act(turn).await
     }
 
     pub(crate) fn tools(&self) -> ToolsView {

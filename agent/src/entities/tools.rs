@@ -82,19 +82,31 @@ impl Tool for Switch {
         }
     }
 
+    fn preview(&self, args: &Value) -> Result<(), ToolError> {
+        let (entity, target) = self.meant(args)?;
+        let permitted = self.entities.points().may_set(&entity.id, target);
+        permitted.map_err(|refusal| tool_error(&self.entities, &entity, &refusal))
+    }
+
     fn call<'a>(&'a self, args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(async move {
-            let entity = named_entity(&self.entities, &args)?;
-            if !entity.kind.is_writable() {
-                return Err(ToolError::BadArguments(format!("{} is a {} and cannot be set", entity.name, entity.kind)));
-            }
-            let target = self.target(&entity, &args)?;
+            let (entity, target) = self.meant(&args)?;
             set(Arc::clone(&self.entities), entity, target).await
         })
     }
 }
 
 impl Switch {
+    /// The entity, and what it is to be set to.
+    fn meant(&self, args: &Value) -> Result<(Arc<Entity>, PointValue), ToolError> {
+        let entity = named_entity(&self.entities, args)?;
+        if !entity.kind.is_writable() {
+            return Err(ToolError::BadArguments(format!("{} is a {} and cannot be set", entity.name, entity.kind)));
+        }
+        let target = self.target(&entity, args)?;
+        Ok((entity, target))
+    }
+
     fn target(&self, entity: &Entity, args: &Value) -> Result<PointValue, ToolError> {
         let on = match self.verb {
             Verb::TurnOn => true,

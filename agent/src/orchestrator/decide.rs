@@ -15,7 +15,7 @@ use crate::conversation::answer::{self, Move};
 use crate::conversation::{Asked, Memory, Missing, Question, Speaker, Understood, answered};
 use crate::language::Language;
 use crate::tool::confirmation::{Permit, Token};
-use crate::turn::{Outcome, Step, Turn};
+use crate::turn::{Outcome, Step, StepResult, Turn};
 
 /// How sure a yes has to be that lets something happen which cannot be taken back.
 const AGREES_FROM: f32 = 0.8;
@@ -68,6 +68,13 @@ impl Orchestrator {
                         None
                     }
                 }
+            }
+            Move::Confirmed { readings, steps } if turn.outcome == Outcome::Preview => {
+                note_readings(turn, &readings);
+                turn.plan = steps;
+                let parts = self.parts_of(readings);
+                self.show(turn, &parts, language);
+                None
             }
             Move::Confirmed { readings, steps } => {
                 self.confirmed(turn, readings, steps, memory.asked.as_ref(), language).await;
@@ -149,6 +156,11 @@ impl Orchestrator {
         };
         let whole = self.plan_all(turn, readings, back, &past, language)?;
         turn.plan = whole.steps;
+        if turn.outcome == Outcome::Preview {
+            turn.times_ms.plan = Some(self.since(begun));
+            self.show(turn, &whole.parts, language);
+            return None;
+        }
         if turn.plan.iter().any(|step| self.tools.stakes(&step.tool, &step.args).is_some_and(|it| it.confirm)) {
             turn.times_ms.plan = Some(self.since(begun));
             return Some(self.read_back(turn, whole.parts, language));
@@ -199,12 +211,24 @@ impl Orchestrator {
         Some(whole)
     }
 
+    /// Says what each step would come to, in place of doing it.
+    fn show(&self, turn: &mut Turn, parts: &[Part], language: &Language) {
+        for step in turn.plan.clone() {
+            let (status, result) = self.tools.preview(&step.tool, &step.args, &turn.caller);
+            turn.steps.push(StepResult { step, status, result, took_us: 0 });
+        }
+        turn.reply = self.meaning(turn, parts, language);
+    }
+
+    fn meaning(&self, turn: &Turn, parts: &[Part], language: &Language) -> String {
+        let meaning = |part: &Part| explain::meaning(&part_of(turn, part), &self.entities, language);
+        parts.iter().map(meaning).collect::<Vec<String>>().join("; ")
+    }
+
     /// Reads a plan back and asks whether it is to be done.
     fn read_back(&self, turn: &mut Turn, parts: Vec<Part>, language: &Language) -> Token {
-        let meanings: Vec<String> =
-            parts.iter().map(|part| explain::meaning(&part_of(turn, part), &self.entities, language)).collect();
-        let values = [("meaning", meanings.join("; "))];
-        turn.reply = language.phrase("confirm", &values.each_ref().map(|(name, value)| (*name, value.as_str())));
+        let meaning = self.meaning(turn, &parts, language);
+        turn.reply = language.phrase("confirm", &[("meaning", &meaning)]);
         turn.outcome = Outcome::Asked;
         let readings = parts.into_iter().map(|part| part.understood).collect();
         turn.asks = Some(Question::Confirm { readings, steps: turn.plan.clone() });

@@ -122,6 +122,7 @@ impl Explained<'_> {
             Outcome::Refused => self.say("refused", &reason),
             Outcome::Failed => self.say("failed", &reason),
             Outcome::Interrupted => self.say("interrupted", &[]),
+            Outcome::Preview => String::new(),
             Outcome::Asked | Outcome::NotUnderstood | Outcome::Running => String::new(),
         }
     }

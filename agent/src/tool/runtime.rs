@@ -114,6 +114,22 @@ impl ToolRuntime {
         self.tools.get(name).map(|registered| &registered.spec)
     }
 
+    /// What a call would come to as things stand: done, or refused, why. Does nothing, uses up nothing and records nothing;
+    /// whether it has to be confirmed is told by [`Self::stakes`].
+    pub fn preview(&self, name: &str, args: &Value, caller: &Caller) -> (CallStatus, Value) {
+        let registered = match self.tools.get(name) {
+            Some(registered) => registered,
+            None => return (refused("unknown_tool", format!("there is no tool `{}`", shortened(name))), Value::Null),
+        };
+        let checked = check_arguments(registered, args)
+            .and_then(|()| check_role(&registered.spec, caller))
+            .and_then(|()| registered.tool.preview(args));
+        match checked {
+            Ok(()) => (CallStatus::Done, Value::Null),
+            Err(error) => outcome_of(error),
+        }
+    }
+
     /// Calls a tool, or refuses to, and records which. Never panics, and returns within the tool's timeout and the time
     /// that the store takes to record the call.
     pub async fn call(&self, name: &str, args: Value, context: &CallContext) -> CallResult {
@@ -126,9 +142,7 @@ impl ToolRuntime {
         let took = self.clock.monotonic().saturating_since(begun);
         let (status, result) = match outcome {
             Ok(result) => (CallStatus::Done, result),
-            Err(ToolError::BadArguments(reason)) => (refused("bad_arguments", reason), Value::Null),
-            Err(ToolError::Refused { code, reason, facts }) => (refused(code, reason), facts),
-            Err(ToolError::Failed(reason)) => (CallStatus::Failed { reason }, Value::Null),
+            Err(error) => outcome_of(error),
         };
         self.record(name, registered, &args, context, status.clone(), took).await;
         CallResult { status, result, took }
@@ -149,10 +163,7 @@ impl ToolRuntime {
         };
         let spec = &registered.spec;
         check_arguments(registered, args)?;
-        if caller.role < spec.role {
-            let reason = format!("`{}` needs the role {}, and this caller is {}", spec.name, spec.role, caller.role);
-            return Err(ToolError::refused("role", reason));
-        }
+        check_role(spec, caller)?;
         if let Some(rate) = spec.rate {
             let mut windows = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
             windows.admit(caller, spec.name, rate, now)?;
@@ -201,6 +212,23 @@ impl ToolRuntime {
             took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         };
         self.store.journal().append(Some(&context.trace), kind).await;
+    }
+}
+
+fn check_role(spec: &ToolSpec, caller: &Caller) -> Result<(), ToolError> {
+    if caller.role >= spec.role {
+        return Ok(());
+    }
+    let reason = format!("`{}` needs the role {}, and this caller is {}", spec.name, spec.role, caller.role);
+    Err(ToolError::refused("role", reason))
+}
+
+/// What a call came to that was not done, and the facts of a refusal.
+fn outcome_of(error: ToolError) -> (CallStatus, Value) {
+    match error {
+        ToolError::BadArguments(reason) => (refused("bad_arguments", reason), Value::Null),
+        ToolError::Refused { code, reason, facts } => (refused(code, reason), facts),
+        ToolError::Failed(reason) => (CallStatus::Failed { reason }, Value::Null),
     }
 }
 

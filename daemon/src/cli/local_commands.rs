@@ -35,12 +35,12 @@ use crate::wiring::{self, Running, Settings, Sound};
 const TAIL: Duration = Duration::from_millis(1500);
 
 /// One request by text.
-pub(super) async fn ask(place: &Place, text: &str, conversation: Option<String>) -> Result<(), Failure> {
-    let body = json!({"text": text, "conversation": conversation});
+pub(super) async fn ask(place: &Place, text: &str, conversation: Option<String>, dry_run: bool) -> Result<(), Failure> {
+    let body = json!({"text": text, "conversation": conversation, "dry_run": dry_run});
     let turn = match Client::new(place.state.as_deref()).post("/api/v1/ask", &body).await {
         Ok(turn) => turn,
         Err(ClientError::NotRunning { .. }) if place.simulate || place.config.is_some() => {
-            ask_in_process(place, text, conversation).await?
+            ask_in_process(place, text, conversation, dry_run).await?
         }
         Err(error) => return Err(error.into()),
     };
@@ -49,16 +49,40 @@ pub(super) async fn ask(place: &Place, text: &str, conversation: Option<String>)
     } else {
         output::line(turn["reply"].as_str().unwrap_or_default())?
     }
+    if dry_run && !place.json {
+        show_plan(&turn)?;
+    }
     match turn["outcome"].as_str() {
-        Some("done" | "asked") => Ok(()),
+        Some("done" | "asked" | "preview") => Ok(()),
         _ => Err(Failure::Silent),
     }
 }
 
-async fn ask_in_process(place: &Place, text: &str, conversation: Option<String>) -> Result<Value, Failure> {
+/// Prints each step that would be done, and why one would not be.
+fn show_plan(turn: &Value) -> Result<(), Failure> {
+    for step in turn["steps"].as_array().into_iter().flatten() {
+        let status = &step["status"];
+        let why = status["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let word = match status["state"].as_str() {
+            Some("done") => "would be done",
+            Some("refused") => "would be refused",
+            _ => "would fail",
+        };
+        output::line(&format!("  {} {}  {word}{why}", step["tool"].as_str().unwrap_or("-"), step["args"]))?;
+    }
+    Ok(())
+}
+
+async fn ask_in_process(
+    place: &Place,
+    text: &str,
+    conversation: Option<String>,
+    dry_run: bool,
+) -> Result<Value, Failure> {
     let local = Local::start(place).await?;
     let request = Request { conversation, ..Request::typed(text, Caller::cli()) };
-    let turn = local.running.appliance.orchestrator.ask(request).await;
+    let orchestrator = &local.running.appliance.orchestrator;
+    let turn = if dry_run { orchestrator.preview(request).await } else { orchestrator.ask(request).await };
     let turn = serde_json::to_value(&turn).map_err(|error| Failure::Failed(error.to_string()))?;
     local.stop().await;
     Ok(turn)

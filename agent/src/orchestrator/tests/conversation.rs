@@ -1,6 +1,7 @@
 //! What is said after something else: answers, references, corrections, several requests at once, and confirmations.
 
 use super::*;
+use crate::tool::CallStatus;
 
 /// What is said, and its reply; each after the one before.
 type Said = &'static [(&'static str, &'static str)];
@@ -300,4 +301,29 @@ async fn every_built_in_language_holds_the_same_dialogue() {
         ];
         assert_eq!(seen, expected, "{language}");
     }
+}
+
+#[tokio::test]
+async fn a_preview_tells_what_would_be_done_and_leaves_no_trace() {
+    let bench = workshop();
+    let last = bench.appliance.store.journal().last();
+    let preview = async |text: &str| {
+        let turn = bench.appliance.orchestrator.preview(Request::typed(text, Caller::panel())).await;
+        let statuses: Vec<CallStatus> = turn.steps.iter().map(|step| step.status.clone()).collect();
+        (turn.outcome, turn.reply, turn.plan, statuses)
+    };
+    let (outcome, reply, plan, statuses) = preview("turn on the desk light and the press").await;
+    assert_eq!((outcome, reply.as_str()), (Outcome::Preview, "Desk light on; Press on"));
+    assert_eq!((plan.len(), statuses), (2, vec![CallStatus::Done, CallStatus::Done]));
+    assert_eq!(preview("frobnicate").await.0, Outcome::NotUnderstood);
+    assert_eq!(preview("turn on the bench light").await.0, Outcome::Asked);
+    assert_eq!(preview("yes").await.0, Outcome::Refused, "a preview asks nothing");
+    assert!(!bench.is_on("light.desk_light") && !bench.is_on("switch.press"));
+    assert_eq!(bench.appliance.store.journal().last(), last);
+    assert_eq!(bench.appliance.store.turns().latest(None, 9).unwrap(), []);
+
+    bench.ask("turn on the extraction fan").await;
+    bench.ask("turn off the extraction fan").await;
+    let (_, _, _, statuses) = preview("turn on the extraction fan").await;
+    assert!(matches!(&statuses[..], [CallStatus::Refused { code, .. }] if code == "interlock"), "{statuses:?}");
 }
