@@ -25,6 +25,7 @@ use crate::links::Links;
 use crate::orchestrator::route::Rule;
 use crate::orchestrator::route::router::Router;
 use crate::orchestrator::{Orchestrator, OrchestratorParts};
+use crate::schedules::{self, Schedules, SchedulesParts};
 use crate::store::{Store, StoreError, StoreStatus};
 use crate::timers::{self, Timers};
 use crate::tool::Tool;
@@ -56,6 +57,8 @@ pub struct Appliance {
     pub entities: Arc<Entities>,
     /// Its timers.
     pub timers: Arc<Timers>,
+    /// What it is to do later.
+    pub schedules: Arc<Schedules>,
     /// How loud it speaks.
     pub volume: Arc<Volume>,
     /// What it can do.
@@ -105,7 +108,7 @@ pub struct Parts {
     pub sentences: Arc<Sentences>,
     /// The configuration's rules on who deals with an intent, in order.
     pub routes: Vec<Rule>,
-    /// The time zone that times are said in.
+    /// The time zone that times are said and meant in.
     pub time_zone: TimeZone,
     /// The register of its loops.
     pub health: Arc<Health>,
@@ -128,6 +131,9 @@ pub enum AssembleError {
     /// The timers could not be read.
     #[error("the timers could not be read: {0}")]
     Timers(#[from] StoreError),
+    /// The schedules could not be read.
+    #[error("the schedules could not be read: {0}")]
+    Schedules(#[source] StoreError),
     /// The volume could not be read.
     #[error("the volume could not be read: {0}")]
     Volume(#[source] StoreError),
@@ -144,10 +150,19 @@ impl Appliance {
         let router = Router::new(routes, Arc::clone(&clock), time_zone.clone(), Arc::clone(&links));
         let entities = Arc::new(Entities::new(parts.entities, points));
         let timers = Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone())?);
+        let schedules = Schedules::load(SchedulesParts {
+            store: store.clone(),
+            clock: Arc::clone(&clock),
+            boot: boot.clone(),
+            time_zone: time_zone.clone(),
+            random: Arc::clone(&random),
+        });
+        let schedules = Arc::new(schedules.map_err(AssembleError::Schedules)?);
         let volume = Arc::new(Volume::load(&store).map_err(AssembleError::Volume)?);
         let mut tools = ToolRuntime::new(store.clone(), Arc::clone(&clock), Arc::clone(&random));
         entities::tools::register(&mut tools, &entities)?;
         timers::tools::register(&mut tools, &timers, &random)?;
+        schedules::tools::register(&mut tools, &schedules)?;
         volume::tools::register(&mut tools, &volume)?;
         let readings = tools::Readings {
             clock: Arc::clone(&clock),
@@ -164,6 +179,7 @@ impl Appliance {
             tools.register(tool)?;
         }
         let tools = Arc::new(tools);
+        schedules.use_tools(&tools);
         let (language, problems) = Language::compile(parts.sentences, &entities);
         let orchestrator = Arc::new(Orchestrator::new(OrchestratorParts {
             language: Arc::new(language),
@@ -175,7 +191,9 @@ impl Appliance {
             random,
             boot,
         }));
-        Ok((Self { identity, store, entities, timers, volume, tools, orchestrator, health, links, clock }, problems))
+        let appliance =
+            Self { identity, store, entities, timers, schedules, volume, tools, orchestrator, health, links, clock };
+        Ok((appliance, problems))
     }
 
     /// How the appliance is.

@@ -15,15 +15,19 @@
 //!
 //! `(epoch, seq)` is unique for the life of the appliance. Readers ignore fields that they do not know.
 
+mod stamp;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use victus_hw::clock::{Clock, ClockTrust};
 use victus_hw::points::{Cause, PointValue};
 
+use crate::schedules::RunOutcome;
 use crate::tool::{CallStatus, Caller, Risk};
 use crate::turn::{Outcome, TurnId};
+
+pub use stamp::{BootId, Stamp, TraceId};
 
 /// The version of the event format.
 pub const EVENT_FORMAT: u32 = 1;
@@ -43,57 +47,6 @@ impl fmt::Display for Position {
         write!(formatter, "{}:{}", self.epoch, self.seq)
     }
 }
-
-/// Follows one request through turn, events, tool calls and log lines: 16 random bytes in hexadecimal, as in W3C Trace
-/// Context.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct TraceId(String);
-
-impl TraceId {
-    /// A new trace id from 128 random bits.
-    pub fn from_random(bits: u128) -> Self {
-        Self(format!("{bits:032x}"))
-    }
-
-    /// The 32 hexadecimal digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for TraceId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// When an event happened, by every clock there is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Stamp {
-    /// Wall time in milliseconds since 1970 (UTC).
-    pub wall_ms: i64,
-    /// How far `wall_ms` may be believed.
-    pub trust: ClockTrust,
-    /// Milliseconds since the machine booted.
-    pub mono_ms: u64,
-    /// The boot in which `mono_ms` counts.
-    pub boot: BootId,
-}
-
-impl Stamp {
-    /// The time that `clock` shows in boot `boot`.
-    pub fn now(clock: &dyn Clock, boot: &BootId) -> Self {
-        let wall = clock.wall();
-        let mono_ms = u64::try_from(clock.monotonic().since_boot().as_millis()).unwrap_or(u64::MAX);
-        Self { wall_ms: wall.unix_ms, trust: wall.trust, mono_ms, boot: boot.clone() }
-    }
-}
-
-/// Names one boot of the machine (`/proc/sys/kernel/random/boot_id`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct BootId(pub String);
 
 /// An event in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -273,12 +226,54 @@ pub enum EventKind {
         /// How late it was noticed, in milliseconds (the appliance may have been off).
         late_ms: u64,
     },
-    /// A timer was paused, resumed or cancelled.
+    /// A timer was changed.
     TimerChanged {
         /// The timer's id.
         timer: String,
-        /// `paused`, `resumed` or `cancelled`.
+        /// `paused`, `resumed`, `extended`, `shortened` or `cancelled`.
         state: String,
+    },
+    /// Something was scheduled.
+    ScheduleCreated {
+        /// The schedule's id.
+        schedule: String,
+        /// What people know it by: its name, or the words that it was made with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+    },
+    /// A schedule was enabled, disabled or deleted.
+    ScheduleChanged {
+        /// The schedule's id.
+        schedule: String,
+        /// What people know it by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// `enabled`, `disabled` or `deleted`.
+        state: String,
+    },
+    /// A schedule was due, and its steps were run.
+    ScheduleRan {
+        /// The schedule's id.
+        schedule: String,
+        /// What people know it by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What came of it.
+        outcome: RunOutcome,
+        /// How late it began, in milliseconds.
+        late_ms: u64,
+    },
+    /// A schedule was due while the appliance was off or its clock leapt, and was not run.
+    ScheduleMissed {
+        /// The schedule's id.
+        schedule: String,
+        /// What people know it by.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// How often it was due and not run.
+        count: u32,
+        /// How late the last of these was noticed, in milliseconds.
+        late_ms: u64,
     },
     /// A link to a broker came up or went down.
     LinkChanged {
@@ -355,6 +350,10 @@ impl EventKind {
             | Self::TimerStarted { .. }
             | Self::TimerFinished { .. }
             | Self::TimerChanged { .. }
+            | Self::ScheduleCreated { .. }
+            | Self::ScheduleChanged { .. }
+            | Self::ScheduleRan { .. }
+            | Self::ScheduleMissed { .. }
             | Self::CommandHandled { .. }
             | Self::ApplianceStarted { .. }
             | Self::ApplianceStopping { .. }
@@ -385,6 +384,10 @@ impl EventKind {
             Self::TimerStarted { .. } => "timer_started",
             Self::TimerFinished { .. } => "timer_finished",
             Self::TimerChanged { .. } => "timer_changed",
+            Self::ScheduleCreated { .. } => "schedule_created",
+            Self::ScheduleChanged { .. } => "schedule_changed",
+            Self::ScheduleRan { .. } => "schedule_ran",
+            Self::ScheduleMissed { .. } => "schedule_missed",
             Self::LinkChanged { .. } => "link_changed",
             Self::CommandHandled { .. } => "command_handled",
             Self::MessageRejected { .. } => "message_rejected",

@@ -14,6 +14,7 @@ pub mod language;
 pub mod links;
 pub mod orchestrator;
 pub mod recognise;
+pub mod schedules;
 pub mod speech;
 pub mod store;
 mod subprocess;

@@ -9,6 +9,7 @@
 
 mod decide;
 pub mod explain;
+mod later;
 pub mod plan;
 pub mod recall;
 pub mod reply;

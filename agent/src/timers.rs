@@ -18,9 +18,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use victus_hw::clock::{Clock, ClockTrust, Monotonic};
+use victus_hw::clock::Clock;
 
-use crate::event::{BootId, EventKind, TraceId};
+use crate::event::{BootId, EventKind, Stamp, TraceId};
 use crate::store::{Store, StoreError, TableName};
 
 /// How many timers may run at once.
@@ -35,6 +35,12 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 /// Why a timer was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TimerError {
+    /// It would have less than a second left, or nothing.
+    #[error("it has only {left_seconds} seconds left; cancel it instead")]
+    Left {
+        /// What it has left.
+        left_seconds: u64,
+    },
     /// There are too many.
     #[error("{MAX_TIMERS} timers run already; cancel one first")]
     TooMany,
@@ -63,16 +69,7 @@ pub struct Timer {
     /// Whether it stands still.
     pub paused: bool,
     /// When `left_ms` was true.
-    pub as_of: AsOf,
-}
-
-/// A moment by every clock.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct AsOf {
-    boot: BootId,
-    mono_ms: u64,
-    wall_ms: i64,
-    trust: ClockTrust,
+    pub as_of: Stamp,
 }
 
 /// The timers of the appliance.
@@ -147,6 +144,31 @@ impl Timers {
         Ok(timer)
     }
 
+    /// Lets a timer run longer, or shorter where `by_seconds` is negative. A paused one stays so.
+    ///
+    /// # Errors
+    /// There is no such timer, it would have less than a second or more than [`MAX_DURATION`] left, or the store fails.
+    pub async fn change(&self, id: &str, by_seconds: i64, trace: Option<&TraceId>) -> Result<Timer, TimerError> {
+        let now = self.now();
+        let timer = self.lock().get(id).cloned().ok_or(TimerError::Unknown)?;
+        let timer = brought_forward(timer, &now);
+        let left = left_ms(&timer, &now);
+        let by_ms = by_seconds.saturating_mul(1000);
+        let left_ms = left.saturating_add_signed(by_ms);
+        if left_ms < 1000 {
+            return Err(TimerError::Left { left_seconds: left.div_ceil(1000) });
+        }
+        if u128::from(left_ms) > MAX_DURATION.as_millis() {
+            return Err(TimerError::Duration);
+        }
+        let total_ms = timer.total_ms.saturating_add_signed(by_ms).max(left_ms);
+        let timer = Timer { left_ms, total_ms, as_of: now, ..timer };
+        self.put(&timer).await?;
+        let state = if by_seconds < 0 { "shortened" } else { "extended" }.to_owned();
+        self.store.journal().append(trace, EventKind::TimerChanged { timer: timer.id.clone(), state }).await;
+        Ok(timer)
+    }
+
     /// Cancels a timer.
     ///
     /// # Errors
@@ -203,14 +225,8 @@ impl Timers {
         Ok(())
     }
 
-    fn now(&self) -> AsOf {
-        let wall = self.clock.wall();
-        AsOf {
-            boot: self.boot.clone(),
-            mono_ms: milliseconds(self.clock.monotonic()),
-            wall_ms: wall.unix_ms,
-            trust: wall.trust,
-        }
+    fn now(&self) -> Stamp {
+        Stamp::now(self.clock.as_ref(), &self.boot)
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Timer>> {
@@ -218,36 +234,20 @@ impl Timers {
     }
 }
 
-fn milliseconds(at: Monotonic) -> u64 {
-    u64::try_from(at.since_boot().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// How long it is from `from` to `to`: by monotonic time within one boot, by wall time where both are believed, else
-/// unknown and taken as nothing, so that a timer is late and never lost.
-fn elapsed_ms(from: &AsOf, to: &AsOf) -> u64 {
-    if from.boot == to.boot {
-        to.mono_ms.saturating_sub(from.mono_ms)
-    } else if from.trust > ClockTrust::Unset && to.trust > ClockTrust::Unset {
-        u64::try_from(to.wall_ms.saturating_sub(from.wall_ms)).unwrap_or(0)
-    } else {
-        0
-    }
-}
-
-fn left_ms(timer: &Timer, now: &AsOf) -> u64 {
-    if timer.paused { timer.left_ms } else { timer.left_ms.saturating_sub(elapsed_ms(&timer.as_of, now)) }
+fn left_ms(timer: &Timer, now: &Stamp) -> u64 {
+    if timer.paused { timer.left_ms } else { timer.left_ms.saturating_sub(timer.as_of.milliseconds_until(now)) }
 }
 
 /// The same timer counted from `now`. One that ran out keeps its moment, so that it can say how late it is.
-fn brought_forward(timer: Timer, now: &AsOf) -> Timer {
+fn brought_forward(timer: Timer, now: &Stamp) -> Timer {
     match left_ms(&timer, now) {
         0 => timer,
         left_ms => Timer { left_ms, as_of: now.clone(), ..timer },
     }
 }
 
-fn lateness(timer: &Timer, now: &AsOf) -> Option<(Timer, u64)> {
-    let elapsed = elapsed_ms(&timer.as_of, now);
+fn lateness(timer: &Timer, now: &Stamp) -> Option<(Timer, u64)> {
+    let elapsed = timer.as_of.milliseconds_until(now);
     (!timer.paused && elapsed >= timer.left_ms).then(|| (timer.clone(), elapsed - timer.left_ms))
 }
 

@@ -1,7 +1,7 @@
 //! Tools: what the appliance can do, and the one way in which anything is done.
 //!
 //! Owns the form of a tool ([`ToolSpec`], [`Tool`]) and of a call ([`Caller`], [`CallStatus`]). Voice, panel, MQTT, CLI
-//! and timers all call tools through the tool runtime, which checks schema, role, rate and confirmation, bounds the time,
+//! and schedules all call tools through the tool runtime, which checks schema, role, rate and confirmation, bounds the time,
 //! blanks secrets and records every call and refusal. There is no second way to switch a line.
 
 pub mod confirmation;
@@ -63,11 +63,13 @@ pub enum Source {
     Fleet,
     /// A timer ran out.
     Timer,
+    /// A schedule was due.
+    Schedule,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 5] = [Self::Voice, Self::Panel, Self::Cli, Self::Fleet, Self::Timer];
+    pub const ALL: [Self; 6] = [Self::Voice, Self::Panel, Self::Cli, Self::Fleet, Self::Timer, Self::Schedule];
 
     /// Its name, as in the configuration and in answers.
     pub const fn name(self) -> &'static str {
@@ -77,6 +79,7 @@ impl Source {
             Self::Cli => "cli",
             Self::Fleet => "fleet",
             Self::Timer => "timer",
+            Self::Schedule => "schedule",
         }
     }
 }
@@ -94,7 +97,7 @@ pub struct Caller {
     pub source: Source,
     /// What they may do.
     pub role: Role,
-    /// Whom: a link's or a user's name, where there is one.
+    /// Whom: a link's or a user's name, or a schedule's id, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -113,6 +116,11 @@ impl Caller {
     /// Whoever reaches the panel on loopback: an operator.
     pub fn panel() -> Self {
         Self { source: Source::Panel, role: Role::Operator, name: None }
+    }
+
+    /// A schedule that is due, with the role of whoever made it.
+    pub fn schedule(id: &str, role: Role) -> Self {
+        Self { source: Source::Schedule, role, name: Some(id.to_owned()) }
     }
 
     /// The fleet behind link `link`: an operator.

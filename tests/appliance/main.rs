@@ -12,5 +12,6 @@ mod packs;
 mod panel;
 mod recordings;
 mod routes;
+mod schedules;
 mod sentences;
 mod shutdown;

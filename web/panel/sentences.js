@@ -8,7 +8,8 @@ export const GROUPS = [
   ["Equipment", ["entity_changed"]],
   ["Actions", ["tool_called"]],
   ["Voice", ["voice"]],
-  ["Timers", ["timer_started", "timer_finished", "timer_changed"]],
+  ["Timers", ["timer_started", "timer_finished", "timer_changed", "schedule_created", "schedule_changed", "schedule_ran",
+    "schedule_missed"]],
   ["Connections", ["link_changed", "command_handled", "message_rejected"]],
   ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "configuration_loaded", "configuration_refused", "loop_changed", "loop_crashed", "store_set_aside",
     "store_damaged", "gap"]],
@@ -19,7 +20,8 @@ const OUTCOMES = {
   not_understood: "not understood", failed: "failed", interrupted: "interrupted",
 };
 
-const SOURCES = { voice: "spoken", panel: "typed in the panel", cli: "command line", fleet: "fleet", timer: "timer" };
+const SOURCES = { voice: "spoken", panel: "typed in the panel", cli: "command line", fleet: "fleet", timer: "timer",
+  schedule: "schedule" };
 
 const CAUSES = {
   set: "", max_on: "because its longest time on was over", requirement_lost: "because something it needs was lost",
@@ -33,7 +35,7 @@ const STAGES = {
 
 const LOOPS = {
   announce: "Spoken announcements", changes: "Change watch", health: "Health watch", link: "Connection to",
-  points: "Inputs and outputs", serial: "Serial port", timers: "Timers", voice: "Voice", web: "Panel",
+  points: "Inputs and outputs", schedules: "Schedules", serial: "Serial port", timers: "Timers", voice: "Voice", web: "Panel",
 };
 
 const OPENINGS = new Set(["valve", "cover"]);
@@ -63,6 +65,13 @@ const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const quoted = (text) => `“${text}”`;
 const because = (why) => (why ? `: ${why}` : "");
 const timerName = (data) => (data.name ? `Timer ${quoted(data.name)}` : "A timer");
+
+const scheduleName = (data) => (data.name ? `The schedule ${quoted(data.name)}` : "A schedule");
+
+const RUNS = {
+  done: "was done", refused: "was refused", failed: "failed",
+  uncertain: "was cut off, and whether it was done is not certain",
+};
 
 /** The words for a tool: `entity.turn_on` is "turn on". */
 export const toolWord = (tool) => tool.slice(tool.indexOf(".") + 1).replaceAll("_", " ");
@@ -112,6 +121,10 @@ const SENTENCES = {
   timer_started: (data) => `${timerName(data)} runs for ${span(data.seconds * 1000)}`,
   timer_finished: (data) => `${timerName(data)} ran out${data.late_ms > 2000 ? `, noticed ${span(data.late_ms)} late` : ""}`,
   timer_changed: (data) => `A timer was ${data.state}`,
+  schedule_created: (data) => `${scheduleName(data)} was made`,
+  schedule_changed: (data) => `${scheduleName(data)} was ${data.state}`,
+  schedule_ran: (data) => `${scheduleName(data)} ${RUNS[data.outcome] ?? data.outcome}${data.late_ms > 2000 ? `, ${span(data.late_ms)} late` : ""}`,
+  schedule_missed: (data) => `${scheduleName(data)} was missed, ${counted(data.count, "time")}`,
   link_changed: (data) => `Connection ${data.link} is ${data.up ? "connected" : "not connected"}${because(data.why)}`,
   command_handled: (data) => `Command ${data.id} from ${data.link}: ${data.state}`,
   message_rejected: (data) => `A message from ${data.source} was rejected: ${data.reason}`,
@@ -141,6 +154,8 @@ export function mark(event) {
     case "loop_changed": return { up: "good", degraded: "warn" }[data.state] ?? "bad";
     case "link_changed": return data.up ? "good" : "warn";
     case "message_rejected": return "warn";
+    case "schedule_missed": return "warn";
+    case "schedule_ran": return { done: "good", refused: "warn" }[data.outcome] ?? "bad";
     case "turn_finished": return outcomeMark(data.outcome);
     case "tool_called": return { done: "", refused: "warn" }[data.status?.state] ?? "bad";
     case "entity_changed": return data.cause === "set" || data.cause === "input" || data.cause === "start" ? "" : "warn";

@@ -10,6 +10,7 @@ use victus_hw::clock::ClockTrust;
 use victus_hw::points::Cause;
 
 use crate::event::{Event, EventKind, Stamp};
+use crate::schedules::RunOutcome;
 use crate::tool::{CallStatus, Caller, Risk, Source};
 
 /// How much an event matters.
@@ -99,6 +100,12 @@ fn happened(kind: &EventKind) -> Option<Happened> {
             Some(new("records_lost", Weight::Alarm))
         }
         EventKind::TimerFinished { name, .. } => Some(Happened { name: name.clone(), ..new("timer", Weight::Usual) }),
+        EventKind::ScheduleMissed { name, .. } => {
+            Some(Happened { name: name.clone(), ..new("schedule_missed", Weight::Notable) })
+        }
+        EventKind::ScheduleRan { name, outcome: RunOutcome::Uncertain, .. } => {
+            Some(Happened { name: name.clone(), ..new("schedule_uncertain", Weight::Alarm) })
+        }
         EventKind::ApplianceStarted { .. } => Some(new("started", Weight::Usual)),
         _ => None,
     }
@@ -122,6 +129,7 @@ fn called(tool: &str, caller: &Caller, args: &Value, status: &CallStatus) -> Opt
         Source::Cli => "by_cli",
         Source::Fleet => "by_fleet",
         Source::Timer => "by_timer",
+        Source::Schedule => "by_schedule",
     };
     let value = if what == "set" { args["value"].as_f64() } else { None };
     Some(Happened { entity: args["entity"].as_str().map(str::to_owned), by: Some(by), value, ..new(what, weight) })

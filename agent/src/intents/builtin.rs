@@ -17,8 +17,8 @@ type Files = &'static [(&'static str, &'static str)];
 macro_rules! language {
     ($language:literal) => {
         built_in!(
-            $language: "_common.yaml", "appliance.yaml", "conversation.yaml", "lights.yaml", "openings.yaml", "states.yaml",
-            "switching.yaml", "timers.yaml"
+            $language: "_common.yaml", "appliance.yaml", "conversation.yaml", "lights.yaml", "openings.yaml",
+            "schedules.yaml", "states.yaml", "switching.yaml", "timers.yaml"
         )
     };
 }

@@ -9,7 +9,7 @@
 //!   place of the graph is visited at most once for a place of the sentence and a set of captures. What goes beyond is
 //!   answered with no match and [`Matches::gave_up`], never with the part that was found.
 //! * Of several matches the best is the one with a `name` slot, then the longest text of it, then the fewest wildcards,
-//!   then the most literal text. Where two that would do different things are equal in all of that, both are answered:
+//!   then the most literal text, then the fewest letters in wildcards. Where two that would do different things are equal in all of that, both are answered:
 //!   [`Matches::unambiguous`] is then nothing.
 //!
 //! Leaves the sentences' format to `sentences`, and what an intent does to the orchestrator.

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::plan::{Plan, plan};
 use super::route::{ASK_BELOW, Route, router};
 use super::understand::note_readings;
-use super::{Orchestrator, explain, recall, reply, undo};
+use super::{Orchestrator, explain, later, recall, reply, undo};
 use crate::conversation::answer::{self, Move};
 use crate::conversation::{Asked, Memory, Missing, Question, Speaker, Understood, answered};
 use crate::language::Language;
@@ -188,6 +188,7 @@ impl Orchestrator {
         for understood in readings {
             let planned = match understood.intent.as_str() {
                 "VictusUndo" => undo::plan(turn, past),
+                intent if later::is(intent) => self.plan_later(turn, &understood, language)?,
                 _ => plan(&understood, &self.entities),
             };
             match planned {

@@ -80,6 +80,7 @@ impl Explained<'_> {
             "HassSetVolume" | "HassSetVolumeRelative" => self.part("meaning_volume", &[]),
             "VictusStop" => self.part("meaning_stop", &[]),
             "VictusUndo" => self.part("meaning_undo", &[]),
+            schedule if schedule.starts_with("VictusSchedule") => self.part("meaning_schedule", &[]),
             timer if timer.contains("Timer") => self.part("meaning_timer", &[]),
             _ => self.part("meaning_other", &[]),
         }
@@ -134,6 +135,7 @@ impl Explained<'_> {
             "appliance.alarms",
             "entity.get_state",
             "timer.status",
+            "schedule.list",
             "clock.now",
             "appliance.status",
         ];

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::conversation::{Missing, Understood};
 use crate::entities::{Entities, Entity};
+use crate::timers::MAX_DURATION;
 use crate::turn::{OnFailure, Step};
 use crate::volume::tools::STEP;
 
@@ -34,11 +35,16 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
         "HassFanSetSpeed" => set_value(understood, entities, "percentage"),
         "HassGetState" => read(understood, entities),
         "HassStartTimer" => start_timer(understood),
+        "HassIncreaseTimer" => change_timer(understood, 1),
+        "HassDecreaseTimer" => change_timer(understood, -1),
         "HassCancelTimer" => one(named_timer("timer.cancel", understood)),
         "HassCancelAllTimers" => one(step("timer.cancel_all", json!({}))),
         "HassPauseTimer" => one(named_timer("timer.pause", understood)),
         "HassUnpauseTimer" => one(named_timer("timer.resume", understood)),
         "HassTimerStatus" => one(step("timer.status", json!({}))),
+        "VictusScheduleList" => one(step("schedule.list", json!({}))),
+        "VictusScheduleCancel" => cancel_schedule(understood),
+        "VictusScheduleCancelAll" => one(step("schedule.delete", json!({"all": true}))),
         "HassSetVolume" => set_volume(understood),
         "HassSetVolumeRelative" => change_volume(understood),
         "HassGetCurrentTime" | "HassGetCurrentDate" => one(step("clock.now", json!({}))),
@@ -101,17 +107,25 @@ fn start_timer(understood: &Understood) -> Plan {
         return Plan::Missing(Missing::Duration);
     }
     let seconds = seconds(understood, PARTS);
-    if !(1.0..=crate::timers::MAX_DURATION.as_secs_f64()).contains(&seconds) {
-        return Plan::Unable("timer_length");
-    }
-    // Within the range just checked, so that neither sign nor fraction is lost.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and from 1 to 99 hours")]
-    let seconds = seconds as u64;
+    let Some(seconds) = whole_within(seconds, MAX_DURATION.as_secs()) else { return Plan::Unable("timer_length") };
     let mut args = json!({"seconds": seconds});
     if let Some(name) = understood.slots.get("name").and_then(Value::as_str) {
         args["name"] = json!(name);
     }
     one(step("timer.start", args))
+}
+
+fn change_timer(understood: &Understood, sign: i64) -> Plan {
+    let seconds = seconds(understood, ["hours", "minutes", "seconds"]);
+    let Some(seconds) = whole_within(seconds, MAX_DURATION.as_secs()) else { return Plan::Unable("timer_length") };
+    let mut change = named_timer("timer.change", understood);
+    change.args["by_seconds"] = json!(seconds.cast_signed() * sign);
+    one(change)
+}
+
+fn cancel_schedule(understood: &Understood) -> Plan {
+    let name = understood.slots.get("name").and_then(Value::as_str);
+    one(step("schedule.delete", name.map_or_else(|| json!({}), |name| json!({"schedule": name}))))
 }
 
 fn history(understood: &Understood) -> Plan {
@@ -146,9 +160,17 @@ fn named_timer(tool: &str, understood: &Understood) -> Step {
     step(tool, if seconds >= 1.0 { json!({"set_for_seconds": seconds}) } else { json!({}) })
 }
 
-fn seconds(understood: &Understood, [hours, minutes, seconds]: [&str; 3]) -> f64 {
+/// The seconds that these slots for hours, minutes and seconds make together.
+pub(super) fn seconds(understood: &Understood, [hours, minutes, seconds]: [&str; 3]) -> f64 {
     let number = |slot: &str| understood.slots.get(slot).and_then(Value::as_f64).unwrap_or(0.0);
     number(hours).mul_add(3600.0, number(minutes).mul_add(60.0, number(seconds))).round()
+}
+
+/// A number of seconds as a whole number, if it is from one to `longest`.
+pub(super) fn whole_within(seconds: f64, longest: u64) -> Option<u64> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "one or more, and at most a u64")]
+    let whole = (1.0..=longest as f64).contains(&seconds).then_some(seconds as u64);
+    whole
 }
 
 /// Why no entity can do what is asked; where nothing was named, it is asked for.

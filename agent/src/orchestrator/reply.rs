@@ -5,6 +5,7 @@
 //! only said when every step is. Why one is not is `reasons`'.
 
 mod reasons;
+mod schedules;
 
 use std::sync::Arc;
 
@@ -66,16 +67,13 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "HassLightSet" | "HassSetPosition" | "HassFanSetSpeed" => speaker.value_set(),
         "HassGetState" => speaker.states(),
         "HassStartTimer" | "HassCancelTimer" | "HassPauseTimer" | "HassUnpauseTimer" => speaker.timer(),
+        "HassIncreaseTimer" | "HassDecreaseTimer" => speaker.timer_changed(),
         "HassTimerStatus" => speaker.timers(),
-        "HassCancelAllTimers" => {
-            let count = speaker.result()["cancelled"].as_u64().unwrap_or(0);
-            let key = match count {
-                0 => "none",
-                1 => "one",
-                _ => "default",
-            };
-            speaker.say(key, &[("count", &language.spoken().whole(count))])
-        }
+        "HassCancelAllTimers" => speaker.counted("cancelled"),
+        "VictusScheduleOnce" | "VictusScheduleRepeat" => speaker.scheduled(),
+        "VictusScheduleList" => speaker.schedules(),
+        "VictusScheduleCancel" => speaker.unscheduled(),
+        "VictusScheduleCancelAll" => speaker.counted("deleted"),
         "HassGetCurrentTime" => speaker.say("default", &[("time", &speaker.time())]),
         "HassGetCurrentDate" => speaker.say("default", &[("date", &speaker.date())]),
         "VictusStatus" => speaker.status(),
@@ -246,6 +244,25 @@ impl Speaker<'_> {
         let duration = self.language.spoken().duration(timer["total_seconds"].as_u64().unwrap_or(0));
         let remaining = self.language.spoken().duration(timer["left_seconds"].as_u64().unwrap_or(0));
         self.say("default", &[("name", name), ("duration", &duration), ("remaining", &remaining)])
+    }
+
+    fn timer_changed(&self) -> String {
+        let by_seconds = self.turn.steps.first().and_then(|step| step.step.args["by_seconds"].as_i64());
+        let duration = self.language.spoken().duration(by_seconds.unwrap_or(0).unsigned_abs());
+        let remaining = self.language.spoken().duration(self.result()["left_seconds"].as_u64().unwrap_or(0));
+        let name = self.result()["name"].as_str().unwrap_or("");
+        self.say("default", &[("name", name), ("duration", &duration), ("remaining", &remaining)])
+    }
+
+    /// How many were done with, by the number in that field of what the tool returned.
+    fn counted(&self, field: &str) -> String {
+        let count = self.result()[field].as_u64().unwrap_or(0);
+        let key = match count {
+            0 => "none",
+            1 => "one",
+            _ => "default",
+        };
+        self.say(key, &[("count", &self.language.spoken().whole(count))])
     }
 
     fn timers(&self) -> String {

@@ -22,6 +22,7 @@ use crate::tool::{Role, Source};
 
 mod conversation;
 mod languages;
+mod later;
 mod recall;
 mod routes;
 mod telling;

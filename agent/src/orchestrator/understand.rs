@@ -4,7 +4,7 @@
 //! like. What it means after what was said before is `conversation::answer`'s.
 
 use super::sequence::{Sequences, understood};
-use super::{MAX_CHOICES, MAX_REQUEST_CHARACTERS, Orchestrator};
+use super::{MAX_CHOICES, MAX_REQUEST_CHARACTERS, Orchestrator, later};
 use crate::conversation::{Memory, Question, Understood};
 use crate::intents::spoken::Joint;
 use crate::intents::{IntentMatch, Matches};
@@ -20,12 +20,13 @@ impl Orchestrator {
         }
         let context = memory.context();
         let mut matches = language.matcher.matches_in(&turn.text, &context);
-        if matches.best.is_none() {
-            if let Some(readings) = Sequences::new(language, &self.entities).understand(&turn.text) {
+        if !matches.all().any(|reading| later::is_sound(reading, language)) {
+            let sequence = Sequences::new(language, &self.entities).understand(&turn.text);
+            if let Some(readings) = sequence.filter(|readings| !later::is_among(readings)) {
                 note_readings(turn, &readings);
                 return Some(readings);
             }
-            matches = language.matcher.understand(&turn.text, &context);
+            matches = later::sound(language.matcher.understand(&turn.text, &context), language);
         }
         let matches = one_answer(matches);
         let Some(best) = matches.best else {
@@ -44,7 +45,12 @@ impl Orchestrator {
     }
 
     /// Which of several readings is meant: which sentence, where they are of several, or which of the things it is about.
-    fn question(&self, best: IntentMatch, rivals: Vec<IntentMatch>, language: &Language) -> (String, Question) {
+    pub(super) fn question(
+        &self,
+        best: IntentMatch,
+        rivals: Vec<IntentMatch>,
+        language: &Language,
+    ) -> (String, Question) {
         let readings: Vec<IntentMatch> = std::iter::once(best).chain(rivals).collect();
         let mut of_sentences: Vec<(String, &IntentMatch)> = Vec::new();
         for reading in &readings {

@@ -85,8 +85,18 @@ fn effect(done: &StepResult) -> Effect {
         "timer.start" => reverse("timer.cancel", json!({"timer": done.result["timer"]})),
         "timer.pause" => reverse("timer.resume", json!({"timer": done.result["timer"]})),
         "timer.resume" => reverse("timer.pause", json!({"timer": done.result["timer"]})),
+        "timer.change" => {
+            let by_seconds = done.step.args["by_seconds"].as_i64().unwrap_or_default();
+            reverse("timer.change", json!({"timer": done.result["timer"], "by_seconds": -by_seconds}))
+        }
+        "schedule.create" => reverse("schedule.delete", json!({"schedule": done.result["schedule"]})),
+        "schedule.set_enabled" => {
+            let enabled = done.step.args["enabled"] != true;
+            reverse("schedule.set_enabled", json!({"schedule": done.result["schedule"], "enabled": enabled}))
+        }
+        "schedule.delete" if done.result["deleted"] == 0 => Effect::None,
         "timer.cancel_all" if done.result["cancelled"] == 0 => Effect::None,
-        "timer.cancel" | "timer.cancel_all" | "appliance.stop" => Effect::Final,
+        "timer.cancel" | "timer.cancel_all" | "schedule.delete" | "appliance.stop" => Effect::Final,
         _ => Effect::None,
     }
 }

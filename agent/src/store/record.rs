@@ -51,11 +51,21 @@ pub(super) enum Tree {
     Outbox = 5,
     Ledger = 6,
     Meta = 7,
+    Schedules = 8,
 }
 
 impl Tree {
-    pub(super) const ALL: [Self; 8] =
-        [Self::State, Self::Journal, Self::Turns, Self::Running, Self::Timers, Self::Outbox, Self::Ledger, Self::Meta];
+    pub(super) const ALL: [Self; 9] = [
+        Self::State,
+        Self::Journal,
+        Self::Turns,
+        Self::Running,
+        Self::Timers,
+        Self::Outbox,
+        Self::Ledger,
+        Self::Meta,
+        Self::Schedules,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -67,6 +77,7 @@ impl Tree {
             Self::Outbox => "outbox",
             Self::Ledger => "ledger",
             Self::Meta => "meta",
+            Self::Schedules => "schedules",
         }
     }
 

@@ -22,6 +22,8 @@ pub enum TableName {
     Outbox,
     /// Commands that were handled, with their answers.
     Ledger,
+    /// What is to be done later.
+    Schedules,
     /// What belongs to no other table.
     Meta,
 }
@@ -32,6 +34,7 @@ impl TableName {
             Self::Timers => Tree::Timers,
             Self::Outbox => Tree::Outbox,
             Self::Ledger => Tree::Ledger,
+            Self::Schedules => Tree::Schedules,
             Self::Meta => Tree::Meta,
         }
     }

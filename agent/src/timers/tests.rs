@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use victus_hw::clock::{SimulatedClock, WallTime};
+use victus_hw::clock::{ClockTrust, SimulatedClock, WallTime};
 
 use super::*;
 use crate::event::Event;
@@ -104,6 +104,78 @@ async fn a_boot_without_a_clock_makes_a_timer_late_and_never_loses_it() {
     after.advance(Duration::from_secs(100));
     timers.finish_due().await;
     assert_eq!(finished(&store), [("egg".to_owned(), 0)]);
+}
+
+#[tokio::test]
+async fn a_timer_is_extended_and_shortened_and_keeps_a_second_at_least() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(SimulatedClock::new(1_800_000_000_000));
+    let (store, timers) = open(folder.path(), &clock, "one");
+    start(&timers, "egg", 100).await;
+    clock.advance(Duration::from_secs(40));
+    let longer = timers.change("egg", 300, None).await.unwrap();
+    assert_eq!((longer.left_ms, longer.total_ms), (360_000, 400_000));
+    let shorter = timers.change("egg", -350, None).await.unwrap();
+    assert_eq!((shorter.left_ms, shorter.total_ms), (10_000, 50_000));
+    for by in [-10, -11, i64::MIN] {
+        assert!(matches!(timers.change("egg", by, None).await, Err(TimerError::Left { left_seconds: 10 })), "{by}");
+    }
+    assert!(matches!(timers.change("egg", 99 * 3600, None).await, Err(TimerError::Duration)));
+    assert!(matches!(timers.change("egg", i64::MAX, None).await, Err(TimerError::Duration)));
+    assert!(matches!(timers.change("tea", 5, None).await, Err(TimerError::Unknown)));
+    timers.set_paused("egg", true, None).await.unwrap();
+    assert_eq!(timers.change("egg", 5, None).await.unwrap().left_ms, 15_000);
+    drop((store, timers));
+    clock.advance(Duration::from_secs(3600));
+    let (store, timers) = open(folder.path(), &clock, "one");
+    assert!(timers.list()[0].paused);
+    timers.set_paused("egg", false, None).await.unwrap();
+    clock.advance(Duration::from_secs(15));
+    timers.finish_due().await;
+    assert_eq!(finished(&store), [("egg".to_owned(), 0)]);
+}
+
+/// What a kill leaves in the store, and what happens a minute later at the next start.
+#[tokio::test]
+async fn killed_in_each_state_of_a_timer() {
+    let timer = |paused: bool, clock: &Arc<SimulatedClock>| Timer {
+        id: "egg".to_owned(),
+        name: None,
+        total_ms: 100_000,
+        left_ms: 100_000,
+        paused,
+        as_of: Stamp::now(clock.as_ref(), &BootId("one".to_owned())),
+    };
+    // The state, what is stored then, what is told already, and what follows: how long is left, or how late it is told.
+    let states = [
+        ("before it is stored", None, false, 0, None, None),
+        ("stored, and its start not told", Some(false), false, 0, Some(40_000), None),
+        ("paused, and that not told", Some(true), false, 0, Some(100_000), None),
+        ("due, and its end not told", Some(false), false, 100, None, Some(vec![60_000])),
+        ("its end told, and not removed", Some(false), true, 100, None, Some(vec![0, 60_000])),
+        ("removed", None, true, 100, None, Some(vec![0])),
+    ];
+    for (state, stored, told, elapsed, left, late) in states {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(SimulatedClock::new(1_800_000_000_000));
+        let (store, timers) = open(folder.path(), &clock, "one");
+        if let Some(paused) = stored {
+            store.table(TableName::Timers).put("egg", &timer(paused, &clock)).await.unwrap();
+        }
+        clock.advance(Duration::from_secs(elapsed));
+        if told {
+            let kind = EventKind::TimerFinished { timer: "egg".to_owned(), name: None, late_ms: 0 };
+            store.journal().append(None, kind).await;
+        }
+        drop((store, timers));
+        clock.advance(Duration::from_secs(60));
+        let (store, timers) = open(folder.path(), &clock, "one");
+        timers.finish_due().await;
+        timers.finish_due().await;
+        let lateness: Vec<u64> = finished(&store).into_iter().map(|(_, late)| late).collect();
+        assert_eq!(timers.list().first().map(|timer| timer.left_ms), left, "{state}");
+        assert_eq!(lateness, late.unwrap_or_default(), "{state}");
+    }
 }
 
 #[tokio::test]

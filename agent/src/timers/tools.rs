@@ -1,7 +1,7 @@
 //! The tools that start, change and read timers.
 //!
-//! Owns `timer.start`, `timer.cancel`, `timer.cancel_all`, `timer.pause`, `timer.resume` and `timer.status`. A timer is
-//! meant by id, by name or by the time it was set for; without any, the tools mean the only one there is, and ask where
+//! Owns `timer.start`, `timer.cancel`, `timer.cancel_all`, `timer.pause`, `timer.resume`, `timer.change` and
+//! `timer.status`. A timer is meant by id, by name or by the time it was set for; without any, the tools mean the only one there is, and ask where
 //! there are several.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ pub type Random = Arc<Mutex<dyn Rng + Send>>;
 /// # Errors
 /// A name is taken by another tool.
 pub fn register(runtime: &mut ToolRuntime, timers: &Arc<Timers>, random: &Random) -> Result<(), RegisterError> {
-    for verb in [Verb::Start, Verb::Cancel, Verb::CancelAll, Verb::Pause, Verb::Resume, Verb::Status] {
+    for verb in [Verb::Start, Verb::Cancel, Verb::CancelAll, Verb::Pause, Verb::Resume, Verb::Change, Verb::Status] {
         let (timers, random) = (Arc::clone(timers), Arc::clone(random));
         runtime.register(Arc::new(TimerTool { verb, timers, random }))?;
     }
@@ -37,6 +37,7 @@ enum Verb {
     CancelAll,
     Pause,
     Resume,
+    Change,
     Status,
 }
 
@@ -54,6 +55,7 @@ impl Tool for TimerTool {
             Verb::CancelAll => ("timer.cancel_all", "Cancels all timers."),
             Verb::Pause => ("timer.pause", "Pauses a timer."),
             Verb::Resume => ("timer.resume", "Lets a paused timer go on."),
+            Verb::Change => ("timer.change", "Lets a timer run longer, or shorter by a negative number."),
             Verb::Status => ("timer.status", "Lists the timers and what is left of each."),
         };
         ToolSpec {
@@ -61,7 +63,7 @@ impl Tool for TimerTool {
             description,
             input: self.input(),
             risk: if self.verb == Verb::Status { Risk::Read } else { Risk::Reversible },
-            idempotent: !matches!(self.verb, Verb::Start | Verb::Cancel),
+            idempotent: !matches!(self.verb, Verb::Start | Verb::Cancel | Verb::Change),
             role: if self.verb == Verb::Status { Role::Viewer } else { Role::Operator },
             timeout: Duration::from_secs(5),
             rate: None,
@@ -75,7 +77,7 @@ impl Tool for TimerTool {
                 Verb::Start => self.start(&args, context).await,
                 Verb::CancelAll => self.cancel_all(context).await,
                 Verb::Status => Ok(json!({"timers": self.timers.list().iter().map(shown).collect::<Vec<_>>()})),
-                Verb::Cancel | Verb::Pause | Verb::Resume => self.change(&args, context).await,
+                Verb::Cancel | Verb::Pause | Verb::Resume | Verb::Change => self.change(&args, context).await,
             }
         })
     }
@@ -83,19 +85,27 @@ impl Tool for TimerTool {
 
 impl TimerTool {
     fn input(&self) -> Value {
+        let longest = MAX_DURATION.as_secs().cast_signed();
         let named = json!({"type": "string", "minLength": 1, "maxLength": 100});
+        let set_for = json!({"type": "number", "minimum": 1, "maximum": longest});
         let properties = match self.verb {
             Verb::Start => json!({
-                "seconds": {"type": "integer", "minimum": 1, "maximum": MAX_DURATION.as_secs()},
+                "seconds": {"type": "integer", "minimum": 1, "maximum": longest},
                 "name": named
             }),
-            Verb::Cancel | Verb::Pause | Verb::Resume => json!({
+            Verb::Cancel | Verb::Pause | Verb::Resume => json!({"timer": named, "set_for_seconds": set_for}),
+            Verb::Change => json!({
                 "timer": named,
-                "set_for_seconds": {"type": "number", "minimum": 1, "maximum": MAX_DURATION.as_secs()}
+                "set_for_seconds": set_for,
+                "by_seconds": {"type": "integer", "minimum": -longest, "maximum": longest}
             }),
             Verb::CancelAll | Verb::Status => json!({}),
         };
-        let required = if self.verb == Verb::Start { json!(["seconds"]) } else { json!([]) };
+        let required = match self.verb {
+            Verb::Start => json!(["seconds"]),
+            Verb::Change => json!(["by_seconds"]),
+            _ => json!([]),
+        };
         json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
     }
 
@@ -126,6 +136,10 @@ impl TimerTool {
         match self.verb {
             Verb::Pause => Ok(shown(&self.timers.set_paused(&timer.id, true, trace).await.map_err(tool_error)?)),
             Verb::Resume => Ok(shown(&self.timers.set_paused(&timer.id, false, trace).await.map_err(tool_error)?)),
+            Verb::Change => {
+                let by_seconds = args["by_seconds"].as_i64().unwrap_or_default();
+                Ok(shown(&self.timers.change(&timer.id, by_seconds, trace).await.map_err(tool_error)?))
+            }
             _ => {
                 self.timers.cancel(&timer.id, trace).await.map_err(tool_error)?;
                 Ok(shown(&timer))
@@ -172,6 +186,11 @@ fn tool_error(error: TimerError) -> ToolError {
             code: "too_many",
             reason: error.to_string(),
             facts: json!({"rule": "too_many_timers", "count": MAX_TIMERS}),
+        },
+        TimerError::Left { left_seconds } => ToolError::Refused {
+            code: "too_short",
+            reason: error.to_string(),
+            facts: json!({"rule": "timer_left", "wait_seconds": left_seconds}),
         },
         TimerError::Duration => ToolError::BadArguments(error.to_string()),
         TimerError::Unknown => ToolError::refused("no_timer", error.to_string()),

@@ -117,17 +117,26 @@ impl ToolRuntime {
     /// What a call would come to as things stand: done, or refused, why. Does nothing, uses up nothing and records nothing;
     /// whether it has to be confirmed is told by [`Self::stakes`].
     pub fn preview(&self, name: &str, args: &Value, caller: &Caller) -> (CallStatus, Value) {
-        let registered = match self.tools.get(name) {
-            Some(registered) => registered,
-            None => return (refused("unknown_tool", format!("there is no tool `{}`", shortened(name))), Value::Null),
+        let preview = |registered: &Registered| {
+            check_arguments(registered, args)?;
+            check_role(&registered.spec, caller)?;
+            registered.tool.preview(args)
         };
-        let checked = check_arguments(registered, args)
-            .and_then(|()| check_role(&registered.spec, caller))
-            .and_then(|()| registered.tool.preview(args));
-        match checked {
+        match self.tools.get(name).ok_or_else(|| unknown(name)).and_then(preview) {
             Ok(()) => (CallStatus::Done, Value::Null),
             Err(error) => outcome_of(error),
         }
+    }
+
+    /// The tool of that name, if it takes these arguments, and what such a call is worth now: what is planned for later is
+    /// checked by it.
+    ///
+    /// # Errors
+    /// There is no such tool, or the arguments are too large or don't fit its schema.
+    pub fn accepts(&self, name: &str, args: &Value) -> Result<(&ToolSpec, Stakes), ToolError> {
+        let registered = self.tools.get(name).ok_or_else(|| unknown(name))?;
+        check_arguments(registered, args)?;
+        Ok((&registered.spec, registered.tool.stakes(args)))
     }
 
     /// Calls a tool, or refuses to, and records which. Never panics, and returns within the tool's timeout and the time
@@ -157,10 +166,7 @@ impl ToolRuntime {
         now: Monotonic,
     ) -> Result<&'a Registered, ToolError> {
         let caller = &context.caller;
-        let Some(registered) = registered else {
-            let reason = format!("there is no tool `{}`; `victus tools` lists what there is", shortened(name));
-            return Err(ToolError::refused("unknown_tool", reason));
-        };
+        let registered = registered.ok_or_else(|| unknown(name))?;
         let spec = &registered.spec;
         check_arguments(registered, args)?;
         check_role(spec, caller)?;
@@ -234,6 +240,11 @@ fn outcome_of(error: ToolError) -> (CallStatus, Value) {
 
 fn refused(code: &str, reason: String) -> CallStatus {
     CallStatus::Refused { code: code.to_owned(), reason }
+}
+
+fn unknown(name: &str) -> ToolError {
+    let reason = format!("there is no tool `{}`; `victus tools` lists what there is", shortened(name));
+    ToolError::refused("unknown_tool", reason)
 }
 
 fn check_arguments(registered: &Registered, args: &Value) -> Result<(), ToolError> {

@@ -106,16 +106,7 @@ fn spawn_required(supervisor: &mut Supervisor, appliance: &Arc<Appliance>, web: 
             Ok(())
         }
     });
-    let timers = Arc::clone(&appliance.timers);
-    supervisor.spawn(required("timers"), move |context| {
-        let timers = Arc::clone(&timers);
-        async move {
-            context.up();
-            let (pulse, stop) = (context.pulse(), context.stop().clone());
-            timers.run(move || pulse.beat(), stop).await;
-            Ok(())
-        }
-    });
+    spawn_clockwork(supervisor, appliance);
     let all = Arc::clone(appliance);
     supervisor.spawn(required("health"), move |context| {
         let appliance = Arc::clone(&all);
@@ -131,6 +122,30 @@ fn spawn_required(supervisor: &mut Supervisor, appliance: &Arc<Appliance>, web: 
             context.up();
             let stop = context.stop().clone();
             tokio::join!(web.run(stop), beat_until_stop(&context));
+            Ok(())
+        }
+    });
+}
+
+/// What is done when its time comes.
+fn spawn_clockwork(supervisor: &mut Supervisor, appliance: &Arc<Appliance>) {
+    let timers = Arc::clone(&appliance.timers);
+    supervisor.spawn(LoopSpec::required("timers", PROGRESS_LIMIT), move |context| {
+        let timers = Arc::clone(&timers);
+        async move {
+            context.up();
+            let (pulse, stop) = (context.pulse(), context.stop().clone());
+            timers.run(move || pulse.beat(), stop).await;
+            Ok(())
+        }
+    });
+    let schedules = Arc::clone(&appliance.schedules);
+    supervisor.spawn(LoopSpec::required("schedules", PROGRESS_LIMIT), move |context| {
+        let schedules = Arc::clone(&schedules);
+        async move {
+            context.up();
+            let (pulse, stop) = (context.pulse(), context.stop().clone());
+            schedules.run(move || pulse.beat(), stop).await;
             Ok(())
         }
     });

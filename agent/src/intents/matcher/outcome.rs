@@ -50,6 +50,8 @@ pub(super) struct Outcome<'c> {
     /// The length of what the slot `name` took.
     pub(super) name_length: usize,
     pub(super) wildcards: usize,
+    /// The letters that the wildcards took.
+    pub(super) wild: usize,
     /// The characters matched by literal text.
     pub(super) literal: usize,
     captures: Vec<Capture>,
@@ -110,6 +112,7 @@ impl<'c> Outcome<'c> {
             part.iter().filter(|&&character| character != ' ').count()
         };
         let taken = |capture: &Capture| letters(capture.start as usize, capture.end as usize);
+        let wild = captures.iter().filter(|capture| capture.taken == Taken::Words).map(taken).sum();
         let literal = letters(0, normal.characters.len()).saturating_sub(captures.iter().map(taken).sum());
         // As with every slot, the last one said counts, and one that is said before one that is fixed.
         let name = captures.iter().rev().find(|capture| compiled.slots[capture.slot as usize] == "name");
@@ -121,6 +124,7 @@ impl<'c> Outcome<'c> {
             named: said.is_some() || (name.is_none() && block.slots.contains_key("name")),
             name_length: said.map_or(0, |capture| (capture.end - capture.start) as usize),
             wildcards: captures.iter().filter(|capture| capture.taken == Taken::Words).count(),
+            wild,
             literal,
             captures,
         })

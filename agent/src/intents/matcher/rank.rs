@@ -13,7 +13,9 @@ const MAX_RIVALS: usize = 8;
 
 /// The best of the outcomes, and its rivals.
 pub(super) fn best(compiled: &Compiled, outcomes: &[Outcome<'_>], normal: &Normal, given: &Context) -> Matches {
-    let key = |outcome: &Outcome<'_>| (outcome.named, outcome.name_length, Reverse(outcome.wildcards), outcome.literal);
+    let key = |outcome: &Outcome<'_>| {
+        (outcome.named, outcome.name_length, Reverse(outcome.wildcards), outcome.literal, Reverse(outcome.wild))
+    };
     let Some(top) = outcomes.iter().map(key).max() else { return Matches::default() };
     let mut readings: Vec<IntentMatch> = outcomes
         .iter()

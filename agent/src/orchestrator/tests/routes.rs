@@ -41,6 +41,17 @@ async fn what_a_rule_refuses_is_not_done_and_the_turn_says_by_which() {
 }
 
 #[tokio::test]
+async fn what_a_rule_refuses_is_not_done_later_either() {
+    let bench = bench_at_night("en");
+    let turn = bench.ask("in ten minutes turn on the extraction fan").await;
+    assert_eq!((turn.outcome, turn.route.as_deref()), (Outcome::Refused, Some("night")), "{turn:?}");
+    assert_eq!(turn.reply, "I won't do that: The hall is closed.");
+    let turn = bench.ask("in ten minutes turn off the extraction fan").await;
+    assert_eq!((turn.outcome, turn.route.as_deref()), (Outcome::Asked, Some("off_is_asked")), "{turn:?}");
+    assert_eq!(bench.appliance.schedules.list(), []);
+}
+
+#[tokio::test]
 async fn what_a_rule_asks_about_is_read_back_and_not_done() {
     let bench = bench_at_night("en");
     bench.clock.advance(Duration::from_secs(8 * 3600));

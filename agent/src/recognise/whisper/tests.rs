@@ -77,9 +77,10 @@ fn english() -> (Sentences, Vocabulary, SpeechGrammar) {
     (sentences, vocabulary, grammar)
 }
 
-/// As whisper writes it: a space before each word, a capital, a full stop, a sign after digits only.
+/// As whisper writes it: a space before each word, a capital, a full stop, a sign after digits only, and no colon, which
+/// people type.
 fn as_whisper_writes(text: &str) -> String {
-    let text = text.replace(" %", "%");
+    let text = text.replace(" %", "%").replace(':', " ");
     let words = match text.split_once('%') {
         Some((before, after)) if !before.ends_with(|last: char| last.is_ascii_digit()) => {
             format!("{before} percent {after}")
