@@ -45,8 +45,8 @@ deny: ## Bans, licences and sources of every dependency (deny.toml)
 	"$(TOOLS)/bin/cargo-deny" check bans licenses sources
 
 .PHONY: bench-agent
-bench-agent: deps-bench ## Text to plan, store, recognisers: figures of the agent
-	cargo bench --package victus-agent --bench plan --bench store --bench pocketsphinx --bench whisper
+bench-agent: deps-bench ## Text to plan, store, audit chain, recognisers: figures of the agent
+	cargo bench --package victus-agent --bench plan --bench store --bench audit --bench pocketsphinx --bench whisper
 
 .PHONY: bench-intents
 bench-intents: deps-bench ## Understanding: time and memory, beside the reference matcher on the same sentences

@@ -16,6 +16,7 @@ use serde::Serialize;
 use victus_hw::clock::{Clock, WallTime};
 use victus_hw::points::Points;
 
+use crate::audit::Head;
 use crate::entities::{self, Entities, Entity};
 use crate::event::BootId;
 use crate::health::{Health, LoopHealth, LoopState};
@@ -86,6 +87,8 @@ pub struct Status {
     pub loops: Vec<LoopHealth>,
     /// The store.
     pub store: StoreStatus,
+    /// The end of the audit chain.
+    pub audit: Option<Head>,
     /// Wall time and how far it is trusted.
     pub clock: WallTime,
     /// Milliseconds since the machine booted.
@@ -203,6 +206,7 @@ impl Appliance {
             state: self.health.overall(),
             loops: self.health.snapshot(),
             store: self.store.status(),
+            audit: self.store.audit().head(),
             clock: self.clock.wall(),
             mono_ms: u64::try_from(self.clock.monotonic().since_boot().as_millis()).unwrap_or(u64::MAX),
             entities: self.entities.count(),

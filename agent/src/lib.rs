@@ -4,6 +4,7 @@
 //! voice loop. It reaches devices only through `victus-hw`, and knows neither HTTP nor MQTT.
 
 pub mod appliance;
+pub mod audit;
 pub mod conversation;
 pub mod entities;
 pub mod event;

@@ -1,6 +1,7 @@
 //! The store: what an appliance remembers.
 //!
-//! Owns the one database (`<state>/db`), the journal of events, the turns, and the small tables of other modules.
+//! Owns the one database (`<state>/db`), the journal of events, the turns, the audit chain, and the small tables of other
+//! modules.
 //!
 //! Promises:
 //! * An append of a class that is durable at once returns when the event would survive a power cut, or says that it would
@@ -11,6 +12,7 @@
 //! * A database that does not open is set aside, and what can be read is salvaged into a new one.
 //! * No [`Position`] is ever used twice. Each opening begins a new epoch, and so does each change to the journal in memory
 //!   and back; why that holds through quarantine, full disk and power cut is argued rule by rule in `store/epoch.rs`.
+//! * Each call and each refusal is an entry of the audit chain, in one commit with its event (`store/audit.rs`).
 //! * A record that is shown is the record that was written: each carries a checksum over itself and its key.
 //!
 //! Leaves to others: what events mean, when a turn is stored, what tables hold and when their entries go.
@@ -29,6 +31,7 @@ use victus_hw::clock::Clock;
 
 use crate::event::{BootId, Event, EventKind, Position, TraceId};
 
+mod audit;
 mod ballast;
 mod core;
 mod engine;
@@ -48,6 +51,7 @@ mod waiting;
 mod worker;
 mod writer;
 
+pub use audit::{Audit, AuditEntry};
 pub use journal::{Journal, Recorded};
 pub use memory::MemoryLimits;
 pub use retention::Retention;
@@ -79,7 +83,7 @@ pub struct StoreOptions {
     pub limits: Retention,
     /// How much is held in memory while the disk refuses.
     pub memory: MemoryLimits,
-    /// Random numbers, for the epochs of starts that cannot write.
+    /// Random numbers that nobody can guess: for the key of the audit chain, and the epochs of starts that cannot write.
     pub random: fn() -> u64,
 }
 
@@ -246,7 +250,7 @@ impl Store {
         let request = opening::Request {
             paths: paths.clone(),
             ballast_bytes: options.ballast_bytes,
-            random: (options.random)(),
+            random: options.random,
             above: 0,
             condemned: None,
         };
@@ -294,6 +298,11 @@ impl Store {
     /// The journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// The audit chain.
+    pub fn audit(&self) -> Audit {
+        Audit { core: Arc::clone(&self.core) }
     }
 
     /// The turns.

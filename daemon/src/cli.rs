@@ -1,9 +1,10 @@
 //! The command line of `victus`: what each command is called, takes and prints.
 //!
 //! Owns the arguments, the exit status (0 done, 1 it failed, 2 the call or the config is wrong) and the form of what is
-//! printed. With a running daemon the commands are clients of its API; `demo`, `ask`, `hear`, `say` and `intents` also
-//! work without one, in the process.
+//! printed. With a running daemon the commands are clients of its API; `demo`, `ask`, `hear`, `say`, `intents` and
+//! `audit` also work without one, in the process.
 
+pub mod audit;
 pub mod daemon_commands;
 pub mod hear_pack;
 pub mod intents;
@@ -106,6 +107,11 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 20)]
         limit: usize,
     },
+    /// The audit chain: every call and every refusal
+    Audit {
+        #[command(subcommand)]
+        command: audit::AuditCommand,
+    },
     /// How the appliance is
     Status,
     /// What the appliance can do
@@ -145,6 +151,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Intents { command } => intents::run(place, &command),
         Command::Events { follow, since } => daemon_commands::events(place, follow, since.as_deref()).await,
         Command::Turns { limit } => daemon_commands::turns(place, limit).await,
+        Command::Audit { command } => audit::run(place, command).await,
         Command::Status => daemon_commands::status(place).await,
         Command::Tools => daemon_commands::tools(place).await,
         Command::Call { tool, args, confirm } => daemon_commands::call(place, &tool, &args, confirm.as_deref()).await,

@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use victus_agent::appliance::Appliance;
+use victus_agent::audit::{Report, Wanted};
 use victus_agent::entities::EntityView;
 use victus_agent::event::Position;
 use victus_agent::health::LoopState;
@@ -31,9 +32,10 @@ use crate::Microphone;
 use crate::error::ApiError;
 use crate::guard::Visit;
 use explain::Supposition;
-use query::{CompletionsQuery, EventsQuery, TurnsQuery};
+use query::{AuditQuery, CompletionsQuery, EventsQuery, TurnsQuery};
 use view::{
-    CallView, CompletionsView, EntitiesView, EventsView, RoutesView, SentencesView, StatusView, ToolsView, TurnsView,
+    AuditView, CallView, CompletionsView, EntitiesView, EventsView, RoutesView, SentencesView, StatusView, ToolsView,
+    TurnsView,
 };
 
 /// The longest name of a conversation, in characters.
@@ -49,6 +51,8 @@ pub(crate) struct Api {
     actions: Arc<Semaphore>,
     /// The places for completions.
     completing: Arc<Semaphore>,
+    /// The place for a check of the audit chain, which reads all of it.
+    verifying: Semaphore,
 }
 
 /// The body of `POST /api/v1/ask`.
@@ -66,7 +70,13 @@ pub(crate) struct Ask {
 impl Api {
     pub(crate) fn new(appliance: Arc<Appliance>, microphone: Option<Arc<dyn Microphone>>, actions: usize) -> Self {
         let completing = Arc::new(Semaphore::new(MAX_COMPLETING));
-        Self { appliance, microphone, actions: Arc::new(Semaphore::new(actions)), completing }
+        Self {
+            appliance,
+            microphone,
+            actions: Arc::new(Semaphore::new(actions)),
+            completing,
+            verifying: Semaphore::new(1),
+        }
     }
 
     /// The store, for the live journal.
@@ -127,6 +137,23 @@ impl Api {
         events.sort_by_key(|event| event.position);
         let shown = events.last().map_or(after.unwrap_or(last), |event| event.position);
         Ok(EventsView { more: shown < last, last: shown.to_string(), events })
+    }
+
+    /// The audit entries before a number, or the latest; newest first.
+    pub(crate) async fn audit(&self, query: AuditQuery) -> Result<AuditView, ApiError> {
+        let AuditQuery { before, limit } = query;
+        let head = self.appliance.store.audit().head();
+        let entries = self.read(move |store| store.audit().latest(before, limit)).await?;
+        let next = (entries.len() == limit).then(|| entries.last().map(|entry| entry.number)).flatten();
+        Ok(AuditView { entries, head, next })
+    }
+
+    /// Checks the audit chain, in which `head` must be.
+    pub(crate) async fn verify_audit(&self, head: Option<Wanted>) -> Result<Report, ApiError> {
+        let Ok(_place) = self.verifying.try_acquire() else {
+            return Err(ApiError::busy("the audit chain is being checked: try again in a second"));
+        };
+        self.read(move |store| store.audit().verify(head)).await
     }
 
     /// A few sentences for each intent, in the language and with the names of this appliance.

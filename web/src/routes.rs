@@ -21,7 +21,7 @@ use warp::ws::Ws;
 use victus_agent::tool::confirmation::Token;
 
 use crate::api::explain::Supposition;
-use crate::api::query::{self, CompletionsQuery, EventsQuery, Pairs, TurnsQuery};
+use crate::api::query::{self, AuditQuery, CompletionsQuery, EventsQuery, Pairs, TurnsQuery};
 use crate::api::{Api, Ask};
 use crate::error::{self, ApiError};
 use crate::guard::Visit;
@@ -129,6 +129,14 @@ where
         ["api", "v1", "events"] => {
             call.takes(READ)?;
             api.events(EventsQuery::parse(&call.query)?).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "audit"] => {
+            call.takes(READ)?;
+            api.audit(AuditQuery::parse(&call.query)?).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "audit", "verify"] => {
+            call.takes(READ)?;
+            api.verify_audit(query::head(&call.query)?).await.map(|report| ok(&report))
         }
         ["api", "v1", "sentences"] => call.read().map(|()| ok(&api.sentences())),
         ["api", "v1", "completions"] => {

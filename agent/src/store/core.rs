@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 
+use super::audit::Chain;
 use super::engine::{Engine, Fault, Write};
 use super::memory::{Memory, Stored};
 use super::record::{self, MAX_PAYLOAD, Tree};
@@ -85,6 +86,7 @@ pub(super) struct Shared {
     readable: AtomicBool,
     memory: Mutex<Memory>,
     status: Mutex<StoreStatus>,
+    chain: Mutex<Option<Chain>>,
     damaged: Mutex<BTreeSet<(Tree, Vec<u8>)>>,
 }
 
@@ -99,6 +101,7 @@ impl Shared {
             readable: AtomicBool::new(false),
             memory: Mutex::new(memory),
             status: Mutex::new(status),
+            chain: Mutex::new(None),
             damaged: Mutex::new(BTreeSet::new()),
         }
     }
@@ -109,6 +112,11 @@ impl Shared {
 
     pub(super) fn status<T>(&self, with: impl FnOnce(&mut StoreStatus) -> T) -> T {
         with(&mut locked(&self.status))
+    }
+
+    /// The end of the audit chain on disk.
+    pub(super) fn chain<T>(&self, with: impl FnOnce(&mut Option<Chain>) -> T) -> T {
+        with(&mut locked(&self.chain))
     }
 
     pub(super) fn sequence(&self) -> MutexGuard<'_, Sequence> {

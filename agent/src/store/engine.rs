@@ -237,6 +237,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Removes what lies under a key, whatever it is.
+    #[cfg(test)]
+    pub(super) fn erase(&self, sled_key: &[u8]) -> Result<(), Fault> {
+        self.db.remove(sled_key)?;
+        Ok(())
+    }
+
     /// Closes the database, which takes a write. Others that share it keep it open.
     pub(super) fn close(self) {
         let closed = guarded(|| {

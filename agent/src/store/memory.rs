@@ -45,11 +45,24 @@ impl Stored {
         let key = record::position_key(self.event.position).to_vec();
         Write { tree: Tree::Journal, key, value: Some(Arc::clone(&self.payload)) }
     }
+
+    /// Whether it belongs into the audit chain.
+    pub(super) fn is_call(&self) -> bool {
+        matches!(self.event.kind, EventKind::ToolCalled { .. })
+    }
 }
 
 /// Events of one class that were dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Missing {
+    pub(super) first: Position,
+    pub(super) last: Position,
+    pub(super) count: u64,
+}
+
+/// Calls that were dropped, which the audit chain has to tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lost {
     pub(super) first: Position,
     pub(super) last: Position,
     pub(super) count: u64,
@@ -68,6 +81,7 @@ pub(super) struct Memory {
     changes: BTreeMap<(Tree, Vec<u8>), Value>,
     change_bytes: usize,
     missing: BTreeMap<Class, Missing>,
+    lost: Option<Lost>,
     dropped: u64,
     /// Events up to here are not in memory: they are on disk.
     base: Position,
@@ -83,6 +97,7 @@ impl Memory {
             changes: BTreeMap::new(),
             change_bytes: 0,
             missing: BTreeMap::new(),
+            lost: None,
             dropped: 0,
             base: NOWHERE,
         }
@@ -141,6 +156,10 @@ impl Memory {
         self.event_bytes -= stored.payload.len();
         self.dropped += 1;
         let position = stored.event.position;
+        if stored.is_call() {
+            let lost = self.lost.get_or_insert(Lost { first: position, last: position, count: 0 });
+            (lost.last, lost.count) = (lost.last.max(position), lost.count + 1);
+        }
         self.account(class, Missing { first: position, last: position, count: 1 });
         // What a dropped gap told is told by the next one.
         if let EventKind::Gap { class, first, last, count, .. } = stored.event.kind {
@@ -201,6 +220,16 @@ impl Memory {
         range.take_while(|((of, _), _)| *of == tree).map(|((_, key), value)| (key.clone(), value.clone())).collect()
     }
 
+    /// The calls that are held, in order.
+    pub(super) fn calls(&self) -> Vec<Stored> {
+        self.events.values().filter(|stored| stored.is_call()).cloned().collect()
+    }
+
+    /// The calls that were dropped since what was held was last on disk.
+    pub(super) fn lost(&self) -> Option<Lost> {
+        self.lost
+    }
+
     /// Everything that is to be carried over to the disk.
     pub(super) fn writes(&self) -> Vec<Write> {
         let changes = self.changes.iter();
@@ -215,6 +244,7 @@ impl Memory {
         self.event_bytes = 0;
         self.changes.clear();
         self.change_bytes = 0;
+        self.lost = None;
         self.base = NOWHERE;
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! # Files
 //!
-//! Beside the database `db`: `db.lock`, `db.epoch`, `db.ballast`; `db.bad-<n>`, the last database that was set aside;
+//! Beside the database `db`: `db.lock`, `db.epoch`, `db.ballast`, `db.audit-key` (the key of the audit chain); `db.bad-<n>`, the last database that was set aside;
 //! `db.new`, one that is being filled with what was salvaged and is not complete. A `db.bad-<n>` without a `db` is a
 //! salvage that was cut short, and is done again.
 
@@ -17,12 +17,13 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::audit::Chain;
 use super::engine::{Engine, Fault, Found, Write};
 use super::epoch::{self, Claim, Known};
 use super::migrate::{MIGRATIONS, migrate};
 use super::record::{self, SCHEMA, Tree};
 use super::retention::Stocks;
-use super::{ballast, replay, salvage};
+use super::{audit, ballast, replay, salvage};
 use crate::event::Position;
 
 /// How many damaged records are named at most; the rest is counted.
@@ -40,6 +41,7 @@ pub(super) struct Paths {
     pub(super) epoch: PathBuf,
     pub(super) ballast: PathBuf,
     pub(super) probe: PathBuf,
+    pub(super) audit_key: PathBuf,
     unfinished: PathBuf,
 }
 
@@ -57,6 +59,7 @@ impl Paths {
             epoch: beside("epoch"),
             ballast: beside("ballast"),
             probe: beside("probe"),
+            audit_key: beside("audit-key"),
             unfinished: beside("new"),
             folder,
         }
@@ -106,6 +109,8 @@ pub(super) struct Inspected {
     pub(super) damaged: Vec<(Tree, Vec<u8>)>,
     pub(super) damaged_count: u64,
     seen: Claim,
+    /// Up to which entry of the audit chain a checkpoint stands for what was removed.
+    audit_removed: u64,
     /// The newest schema above this program's.
     newest: u16,
     /// Whether there are records of an older schema.
@@ -120,6 +125,8 @@ pub(super) struct Opened {
     pub(super) opened: u64,
     /// The epoch of the journal on disk; the next one is the spare.
     pub(super) epoch: u64,
+    /// The end of the audit chain.
+    pub(super) chain: Chain,
 }
 
 /// What an opening is told.
@@ -127,7 +134,7 @@ pub(super) struct Opened {
 pub(super) struct Request {
     pub(super) paths: Paths,
     pub(super) ballast_bytes: u64,
-    pub(super) random: u64,
+    pub(super) random: fn() -> u64,
     /// The epoch above which epochs are claimed, beside all else.
     pub(super) above: u64,
     /// Why the database is to be set aside without being tried.
@@ -157,11 +164,21 @@ fn attempt(request: &Request) -> Result<Opened, Fault> {
     if known == Known::Absent {
         epoch::write(&paths.epoch, Claim::default()).map_err(|error| Fault::from_io(&error))?;
     }
-    let (engine, inspected, set_aside) = open_or_rebuild(paths, request.condemned.as_deref())?;
+    let (engine, mut inspected, set_aside) = open_or_rebuild(paths, request.condemned.as_deref())?;
     let mut seen = inspected.seen;
     seen.highest = seen.highest.max(request.above);
-    match claim(paths, &engine, epoch::next(known, seen, request.random)) {
-        Ok(claim) => Ok(Opened { engine, inspected, set_aside, opened: claim.opened, epoch: claim.highest - 1 }),
+    let claimed = claim(paths, &engine, epoch::next(known, seen, (request.random)()));
+    let begun = claimed.and_then(|claim| {
+        let (chain, begun) =
+            Chain::open(&engine, &paths.audit_key, inspected.audit_removed, claim.opened, request.random)?;
+        begun.into_iter().for_each(|bytes| inspected.stocks.audit.add(bytes));
+        Ok((claim, chain))
+    });
+    match begun {
+        Ok((claim, chain)) => {
+            let (opened, epoch) = (claim.opened, claim.highest - 1);
+            Ok(Opened { engine, inspected, set_aside, opened, epoch, chain })
+        }
         Err(fault) => {
             engine.close();
             Err(fault)
@@ -338,6 +355,11 @@ impl Inspected {
                 }
             }
             Tree::Turns => self.stocks.turns.add(size),
+            Tree::Audit => {
+                self.stocks.audit.add(size);
+                let checkpoint = audit::checkpoint_number(record.key, record.payload);
+                self.audit_removed = self.audit_removed.max(checkpoint.unwrap_or(0));
+            }
             _ => {}
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! Everything lies in one sled tree, so that a commit over several of the store's trees is one sled batch, which is
 //! atomic. A sled key is the number of the store's tree (one byte, [`Tree`]) and then the key within it. For the journal
-//! that is `epoch (8) | seq (8)`; for turns and tables it is the text of the id. All numbers are big-endian, so that keys
+//! that is `epoch (8) | seq (8)`, for the audit chain the number (8); for turns and tables it is the text of the id. All numbers are big-endian, so that keys
 //! sort as positions and ids do.
 //!
 //! A value is an envelope, which carries its own key, so that a record can be recognised, placed and checked wherever it
@@ -22,7 +22,7 @@
 //! | 6 | 4 | length of the payload |
 //! | 10 | 8 | number of the write: `epoch << 32` plus a count, so that of two versions the later one is known |
 //! | 18 | 4 | CRC-32 (IEEE) of bytes 0 to 17, the key and the payload |
-//! | 22 | .. | key, then payload (JSON) |
+//! | 22 | .. | key, then payload (JSON; of the audit chain the bytes that `crate::audit` states) |
 
 use crate::event::Position;
 
@@ -52,10 +52,12 @@ pub(super) enum Tree {
     Ledger = 6,
     Meta = 7,
     Schedules = 8,
+    /// The audit chain.
+    Audit = 9,
 }
 
 impl Tree {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::State,
         Self::Journal,
         Self::Turns,
@@ -65,6 +67,7 @@ impl Tree {
         Self::Ledger,
         Self::Meta,
         Self::Schedules,
+        Self::Audit,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -78,6 +81,7 @@ impl Tree {
             Self::Ledger => "ledger",
             Self::Meta => "meta",
             Self::Schedules => "schedules",
+            Self::Audit => "audit",
         }
     }
 

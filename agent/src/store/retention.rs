@@ -1,13 +1,14 @@
 //! Retention: how much is kept, and what goes first.
 //!
-//! Owns the count of what lies in the journal and in the turns, and picks what to remove. The bounds on count and bytes
+//! Owns the count of what lies in the journal, in the turns and in the audit chain, and picks what to remove. The bounds on count and bytes
 //! are hard; the bound on age counts only where the wall clock can be believed. The oldest goes first, in small steps,
-//! within commits that are made anyway: removing costs no sync of its own, and nothing is removed while nothing is added.
+//! within commits that are made anyway (of the audit chain a checkpoint stays in its place): removing costs no sync of its own, and nothing is removed while nothing is added.
 
 use std::time::Duration;
 
 use victus_hw::clock::{ClockTrust, WallTime};
 
+use super::audit::Chain;
 use super::engine::{Engine, Fault, Found, Write};
 use super::record::Tree;
 use crate::event::Event;
@@ -28,10 +29,14 @@ pub struct Retention {
     pub turns: u64,
     /// Bytes of turns.
     pub turn_bytes: u64,
+    /// Entries of the audit chain.
+    pub audit: u64,
+    /// Bytes of entries of the audit chain.
+    pub audit_bytes: u64,
 }
 
 impl Default for Retention {
-    /// What keeps the database file below some 100 MB (sled's file is up to seven times what lives in it).
+    /// What keeps the database file below some 200 MB (sled's file is up to seven times what lives in it).
     fn default() -> Self {
         Self {
             events: 50_000,
@@ -39,6 +44,8 @@ impl Default for Retention {
             age: Duration::from_secs(90 * 24 * 3600),
             turns: 5_000,
             turn_bytes: 8 << 20,
+            audit: 20_000,
+            audit_bytes: 8 << 20,
         }
     }
 }
@@ -67,6 +74,7 @@ impl Stock {
 pub(super) struct Stocks {
     pub(super) journal: Stock,
     pub(super) turns: Stock,
+    pub(super) audit: Stock,
 }
 
 /// The bounds of one tree.
@@ -131,21 +139,46 @@ pub(super) fn pick(
     Ok(writes)
 }
 
-/// Removes from the front of `found` for as long as `due`.
+/// What of the audit chain is to be removed beyond what a commit of `adding` entries adds, and the checkpoint in its place.
+pub(super) fn pick_audit(
+    engine: &Engine,
+    keep: &Retention,
+    wall: WallTime,
+    stocks: &mut Stocks,
+    chain: &mut Chain,
+    adding: usize,
+) -> Result<Vec<Write>, Fault> {
+    let bounds = Bounds { records: keep.audit, bytes: keep.audit_bytes };
+    if !bounds.exceeded(&stocks.audit) {
+        return Ok(Vec::new());
+    }
+    let found = engine.after(Tree::Audit, &[], STEP + adding)?;
+    let mut writes = Vec::new();
+    let due = |stock: &Stock, _: &[u8]| bounds.with_room().exceeded(stock);
+    let last = remove_while(Tree::Audit, found, &mut stocks.audit, due, &mut writes);
+    if let Some(write) = last.and_then(|last| chain.checkpoint(&last, wall)) {
+        stocks.audit.add(super::record::envelope_bytes(write.key.len(), write.value.as_ref().map_or(0, |it| it.len())));
+        writes.push(write);
+    }
+    Ok(writes)
+}
+
+/// Removes from the front of `found` for as long as `due`. The last that was removed.
 fn remove_while(
     tree: Tree,
     found: Vec<Found>,
     stock: &mut Stock,
     due: impl Fn(&Stock, &[u8]) -> bool,
     writes: &mut Vec<Write>,
-) {
+) -> Option<Found> {
+    let mut last = None;
     for item in found {
-        let (key, payload, size) = match item {
-            Found::Record { key, payload, size } => (key, payload, size),
+        let (key, payload, size) = match &item {
+            Found::Record { key, payload, size } => (key, payload.as_slice(), *size),
             // It was not counted.
-            Found::Damaged { key } => (key, Vec::new(), 0),
+            Found::Damaged { key } => (key, &[][..], 0),
         };
-        if !due(stock, &payload) {
+        if !due(stock, payload) {
             break;
         }
         if size > 0 {
@@ -154,6 +187,8 @@ fn remove_while(
         if tree == Tree::Turns {
             writes.push(Write { tree: Tree::Running, key: key.clone(), value: None });
         }
-        writes.push(Write { tree, key, value: None });
+        writes.push(Write { tree, key: key.clone(), value: None });
+        last = Some(item);
     }
+    last
 }

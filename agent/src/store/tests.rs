@@ -10,6 +10,7 @@ use crate::event::{Class, Stamp};
 use crate::tool::Caller;
 use crate::turn::{Outcome, Times, Turn, TurnId};
 
+mod audit;
 mod holding;
 mod positions;
 

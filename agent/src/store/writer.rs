@@ -208,21 +208,29 @@ impl Writer {
         let Some(engine) = self.engine.clone() else { return };
         let mut writes = self.shared.memory(|memory| memory.writes());
         writes.extend(self.group.iter().flat_map(Job::all_writes));
+        let mut calls: Vec<_> = self.shared.memory(|memory| memory.calls());
+        calls.extend(self.group.iter().flat_map(|job| &job.events).filter(|stored| stored.is_call()).cloned());
+        let calls: Vec<_> = calls.into_iter().map(|stored| stored.payload).collect();
+        let lost = self.shared.memory(|memory| memory.lost());
+        let Some(mut chain) = self.shared.chain(|chain| chain.clone()) else { return };
         let (keep, wall) = (self.shared.options.limits, self.shared.options.clock.wall());
         let mut stocks = self.stocks;
         let done = self.worker.run(COMMIT_WAIT, "writing", move || {
+            writes.extend(chain.add(lost, &calls));
             for write in &writes {
                 stocks.count(&engine, write)?;
             }
             let removed = retention::pick(&engine, &keep, wall, &mut stocks, writes.len())?;
             writes.extend(removed);
+            writes.extend(retention::pick_audit(&engine, &keep, wall, &mut stocks, &mut chain, calls.len())?);
             let bytes = engine.apply(&writes)?;
             engine.sync()?;
-            Ok((stocks, bytes))
+            Ok((stocks, bytes, chain))
         });
         match done {
-            Ok((stocks, bytes)) => {
+            Ok((stocks, bytes, chain)) => {
                 self.stocks = stocks;
+                self.shared.chain(|end| *end = Some(chain));
                 self.shared.status(|status| status.bytes_written += bytes);
                 self.written();
                 for job in self.group.drain(..) {
@@ -267,7 +275,8 @@ impl Writer {
         self.queue.pending.push_back(Message::Commit(Job { events, writes, reply: None, _permit: None }));
     }
 
-    /// Reports damaged records, and removes them: they hold nothing that could be read. `count` counts those without a
+    /// Reports damaged records, and removes them: they hold nothing that could be read. Those of the audit chain stay, as
+    /// evidence. `count` counts those without a
     /// name too.
     pub(super) fn report_damaged(&mut self, keys: Vec<(Tree, Vec<u8>)>, count: Option<u64>) {
         let Some((tree, key)) = keys.first() else { return };
@@ -275,7 +284,8 @@ impl Writer {
         let records = count.unwrap_or(keys.len() as u64);
         log::error!("{records} records in the database are damaged and left out, the first is {first}");
         self.shared.status(|status| status.damaged += records);
-        let writes = keys.into_iter().map(|(tree, key)| Write { tree, key, value: None }).collect();
+        let removed = keys.into_iter().filter(|(tree, _)| *tree != Tree::Audit);
+        let writes = removed.map(|(tree, key)| Write { tree, key, value: None }).collect();
         self.announce(EventKind::StoreDamaged { records, first }, writes);
     }
 
@@ -312,6 +322,7 @@ impl Stocks {
         let stock = match write.tree {
             Tree::Journal => &mut self.journal,
             Tree::Turns => &mut self.turns,
+            Tree::Audit => &mut self.audit,
             _ => return Ok(()),
         };
         // An event is only ever written once; removals name what is damaged, and that was not counted.

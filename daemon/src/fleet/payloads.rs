@@ -19,6 +19,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use victus_agent::audit::Head;
 use victus_agent::event::{BootId, Event, Position, Stamp};
 use victus_agent::tool::{Risk, Role};
 use victus_hw::clock::{Clock, ClockTrust};
@@ -172,6 +173,9 @@ pub struct HealthReport {
     pub loops: Value,
     /// The store.
     pub store: Value,
+    /// The end of the audit chain, `{"number", "head"}`: kept elsewhere, it shows what is cut off here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Head>,
     /// When this was measured.
     pub at: At,
     /// Load averages over 1, 5 and 15 minutes.

@@ -63,6 +63,7 @@ pub(crate) fn health(options: &LinkOptions, appliance: &Appliance, unsent: u64) 
         overall: value(&appliance.health.overall()),
         loops: value(&appliance.health.snapshot()),
         store: value(&appliance.store.status()),
+        audit: appliance.store.audit().head(),
         at: At::now(&*appliance.clock),
         load: load(),
         temperature_c: temperature(),

@@ -3,6 +3,7 @@
 //! Each parameter is known, given once and of its form, or the request is refused with what would be right. A `limit`
 //! beyond its bounds is brought within them.
 
+use victus_agent::audit::{Wanted, WrongHead};
 use victus_agent::event::Position;
 use victus_agent::intents::completions::MAX_COMPLETIONS;
 use victus_agent::orchestrator::MAX_REQUEST_CHARACTERS;
@@ -19,6 +20,11 @@ const TURNS: usize = 20;
 const MAX_EVENTS: usize = 500;
 /// How many events an answer has where nothing is said.
 const EVENTS: usize = 100;
+
+/// The most audit entries of one answer.
+const MAX_ENTRIES: usize = 500;
+/// How many audit entries an answer has where nothing is said.
+const ENTRIES: usize = 100;
 
 /// How many completions an answer has where nothing is said.
 const COMPLETIONS: usize = 8;
@@ -45,6 +51,30 @@ pub(crate) struct CompletionsQuery {
 pub(crate) struct EventsQuery {
     pub(crate) after: Option<Position>,
     pub(crate) limit: usize,
+}
+
+/// `GET /api/v1/audit`.
+#[derive(Debug, PartialEq)]
+pub(crate) struct AuditQuery {
+    pub(crate) before: Option<u64>,
+    pub(crate) limit: usize,
+}
+
+impl AuditQuery {
+    pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
+        let [before, limit] = parameters(pairs, ["before", "limit"])?;
+        let before = before.map(|text| {
+            text.parse().map_err(|_| refuse("before", text, "the number of an entry, as in `next` of /api/v1/audit"))
+        });
+        Ok(Self { before: before.transpose()?, limit: parse_limit(limit, ENTRIES, MAX_ENTRIES)? })
+    }
+}
+
+/// The `head` of `GET /api/v1/audit/verify`.
+pub(crate) fn head(pairs: &Pairs) -> Result<Option<Wanted>, ApiError> {
+    let [head] = parameters(pairs, ["head"])?;
+    let parse = |text: &str| text.parse().map_err(|error: WrongHead| ApiError::bad_request(error.to_string()));
+    head.map(parse).transpose()
 }
 
 impl TurnsQuery {
@@ -147,6 +177,10 @@ mod tests {
         assert_eq!(message(&[("since", "1:2")]), "unknown parameter \"since\": known here: after, limit");
         assert_eq!(message(&[("limit", "1"), ("limit", "2")]), "parameter limit is given twice");
         assert!(TurnsQuery::parse(&pairs(&[("before", "t-1")])).unwrap_err().message.contains("id of a turn"));
+        assert!(AuditQuery::parse(&pairs(&[("before", "-1")])).unwrap_err().message.contains("number of an entry"));
+        assert!(head(&pairs(&[("head", "beef")])).unwrap_err().message.contains("64 hexadecimal digits"));
+        let digits = "0".repeat(64);
+        assert!(head(&pairs(&[("head", &format!("7:{digits}"))])).unwrap().is_some());
         assert_eq!(nothing(&pairs(&[("x", "1")])).unwrap_err().message, "unknown parameter \"x\": known here: none");
     }
 }

@@ -3,11 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 use victus_agent::appliance::Status;
+use victus_agent::audit::Head;
 use victus_agent::entities::EntityView;
 use victus_agent::event::{Event, TraceId};
 use victus_agent::intents::Completion;
 use victus_agent::intents::sample::Examples;
 use victus_agent::orchestrator::route::Rules;
+use victus_agent::store::AuditEntry;
 use victus_agent::tool::{CallStatus, ToolSpec};
 use victus_agent::turn::{Turn, TurnId};
 
@@ -65,6 +67,16 @@ pub(crate) struct EventsView {
     pub(crate) last: String,
     /// Whether something follows already.
     pub(crate) more: bool,
+}
+
+/// `GET /api/v1/audit`, newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct AuditView {
+    pub(crate) entries: Vec<AuditEntry>,
+    /// The end of the chain.
+    pub(crate) head: Option<Head>,
+    /// What to give as `before` for the next older ones; none at the end.
+    pub(crate) next: Option<u64>,
 }
 
 /// `GET /api/v1/tools`.

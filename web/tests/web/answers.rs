@@ -54,6 +54,8 @@ async fn every_answer_has_its_form() {
         assert_form("entity", &door.get("/api/v1/entities/fan.extraction_fan").await);
         assert_form("turns", &door.get("/api/v1/turns?limit=1").await);
         assert_form("events", &door.get("/api/v1/events?after=0:0&limit=1").await);
+        assert_form("audit", &door.get("/api/v1/audit?limit=1").await);
+        assert_form("audit_verify", &door.get("/api/v1/audit/verify").await);
         assert_form("tools", &door.get("/api/v1/tools").await);
         assert_form("sentences", &door.get("/api/v1/sentences").await);
         assert_form("completions", &door.get("/api/v1/completions?text=turn+on+the+ex").await);

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn refuse(store: &Store) {
+pub(super) fn refuse(store: &Store) {
     assert!(store.core.say(Message::Failed(Fault::Full("as asked".to_owned()))));
 }
 

@@ -12,7 +12,9 @@ use crate::store::Mode;
 use crate::store::core::Verdict;
 use crate::store::engine::{Engine, Fault};
 use crate::store::epoch::{self, Known};
+use crate::store::memory::Stored;
 use crate::store::opening::{self, Opened};
+use crate::store::record::{self, Tree};
 use crate::store::retention::Stocks;
 use crate::store::worker::Worker;
 
@@ -103,17 +105,21 @@ impl Writer {
             return Err(Fault::Device("a reader still uses the database".to_owned()));
         }
         let request = self.request();
-        let opened = self.worker.run(OPEN_WAIT, "opening the database", move || opening::open(&request))?;
+        let mut opened = self.worker.run(OPEN_WAIT, "opening the database", move || opening::open(&request))?;
         self.condemned = None;
         let engine = opened.engine.clone();
-        let writes = self.shared.memory(|memory| memory.writes());
+        let mut writes = self.shared.memory(|memory| memory.writes());
+        let (calls, lost) = self.shared.memory(|memory| (memory.calls(), memory.lost()));
+        let mut chain = opened.chain.clone();
         let carried = self.worker.run(COMMIT_WAIT, "carrying over", move || {
+            writes.extend(chain.add(lost, &not_chained(&engine, calls)?));
             let bytes = engine.apply(&writes)?;
             engine.sync()?;
-            opening::inspect(&engine).map(|inspected| (inspected.stocks, bytes))
+            opening::inspect(&engine).map(|inspected| (inspected.stocks, bytes, chain))
         });
         match carried {
-            Ok((stocks, bytes)) => {
+            Ok((stocks, bytes, chain)) => {
+                opened.chain = chain;
                 self.shared.status(|status| status.bytes_written += bytes);
                 self.adopt(opened, stocks);
                 Ok(())
@@ -132,7 +138,7 @@ impl Writer {
         opening::Request {
             paths: self.paths.clone(),
             ballast_bytes: options.ballast_bytes,
-            random: (options.random)(),
+            random: options.random,
             above: self.shared.sequence().epoch,
             condemned: self.condemned.clone(),
         }
@@ -160,6 +166,7 @@ impl Writer {
     pub(in crate::store) fn adopt(&mut self, opened: Opened, stocks: Stocks) {
         self.stocks = stocks;
         self.engine = Some(opened.engine.clone());
+        self.shared.chain(|chain| *chain = Some(opened.chain));
         self.let_go(Some(opened.engine));
         self.shared.set_readable(true);
         {
@@ -217,6 +224,18 @@ impl Writer {
             Err(_) => false,
         }
     }
+}
+
+/// Those of the calls held in memory that are not on disk. A commit that was thought to have failed may have been made; an
+/// event is in the journal if and only if its entry is in the chain.
+fn not_chained(engine: &Engine, calls: Vec<Stored>) -> Result<Vec<Arc<[u8]>>, Fault> {
+    let mut found = Vec::with_capacity(calls.len());
+    for call in calls {
+        if engine.get(Tree::Journal, &record::position_key(call.event.position))?.is_none() {
+            found.push(call.payload);
+        }
+    }
+    Ok(found)
 }
 
 fn before(position: Position) -> Position {

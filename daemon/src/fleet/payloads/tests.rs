@@ -90,6 +90,7 @@ fn health_golden() {
         overall: json!({"state":"degraded","why":"voice: no microphone"}),
         loops: json!([{"name":"voice","state":"degraded"}]),
         store: json!({"durable":true}),
+        audit: Some(Head { number: 7, mac: "0a".repeat(32).parse().unwrap() }),
         at: At::now(&clock),
         load: Some([0.5, 0.25, 0.0]),
         temperature_c: Some(48.5),
@@ -99,6 +100,7 @@ fn health_golden() {
     };
     let full = json!({"v":1,"state":"degraded","why":"voice: no microphone",
         "loops":[{"name":"voice","state":"degraded"}],"store":{"durable":true},
+        "audit":{"number":7,"head":"0a".repeat(32)},
         "at":{"wall_ms":WALL,"trust":"synchronised","mono_ms":0},"load":[0.5,0.25,0.0],"temperature_c":48.5,
         "memory_bytes":1024,"disk":{"free":1,"total":2},"unsent":3});
     assert_eq!(value(&report.clone().encode()), full);
