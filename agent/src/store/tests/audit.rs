@@ -1,6 +1,6 @@
 //! The audit chain: how it grows and ends, and that no change of it goes unseen.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::holding::refuse;
 use super::*;
@@ -288,6 +288,22 @@ async fn calls_that_were_held_are_chained_when_the_disk_is_back_and_dropped_ones
     assert_eq!(report.entries, before.number + 1 + 10);
     store.journal().append(None, call(26)).await;
     assert_eq!(store.audit().verify(None).unwrap().unrecorded, 15, "told once");
+}
+
+#[tokio::test]
+async fn a_call_whose_commit_was_made_although_it_seemed_to_fail_is_chained_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(options(folder.path())).unwrap();
+    let event = store.journal().append(None, call(1)).await.event;
+    let payload = serde_json::to_vec(&event).unwrap().into();
+    store.core.shared.memory(|memory| memory.keep(memory::Stored { event, payload }));
+    refuse(&store);
+    store.journal().append(None, call(2)).await;
+    assert!(store.try_recover().await);
+    let entries = store.audit().latest(None, 9).unwrap();
+    let calls: Vec<_> = entries.iter().map(|entry| entry.data["data"]["args"]["number"].clone()).collect();
+    assert_eq!(calls, [json!(2), json!(1), Value::Null], "the first entry is the beginning");
+    assert!(store.audit().verify(None).unwrap().whole);
 }
 
 #[tokio::test]
