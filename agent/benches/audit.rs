@@ -67,6 +67,8 @@ fn call(number: usize) -> EventKind {
         args: json!({"entity": "switch.coolant_pump", "number": number}),
         status: CallStatus::Done,
         took_us: 123,
+        attempts: None,
+        repeated: false,
     }
 }
 

@@ -18,7 +18,6 @@
 mod stamp;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use victus_hw::points::{Cause, PointValue};
@@ -27,26 +26,10 @@ use crate::schedules::RunOutcome;
 use crate::tool::{CallStatus, Caller, Risk};
 use crate::turn::{Outcome, TurnId};
 
-pub use stamp::{BootId, Stamp, TraceId};
+pub use stamp::{BootId, Position, Stamp, TraceId};
 
 /// The version of the event format.
 pub const EVENT_FORMAT: u32 = 1;
-
-/// A place in the journal. Ordered by epoch, then by sequence; no place is ever used twice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-pub struct Position {
-    /// Which run of the journal: each opening of the store begins a new epoch, and so does each change between disk and
-    /// memory. Epochs go up, and some are never used.
-    pub epoch: u64,
-    /// Counts the events of the epoch, without holes, from 1 (a start on a read-only disk: from a random high number).
-    pub seq: u64,
-}
-
-impl fmt::Display for Position {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}", self.epoch, self.seq)
-    }
-}
 
 /// An event in the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,6 +177,32 @@ pub enum EventKind {
         status: CallStatus,
         /// How long it took, in microseconds.
         took_us: u64,
+        /// How often the tool was tried, where that was more than once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempts: Option<u32>,
+        /// Whether the result of an earlier call under the same key was given, without a call.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        repeated: bool,
+    },
+    /// A tool, or a tool for one entity, failed again and again: it is left alone for a while.
+    BreakerOpened {
+        /// The tool's name.
+        tool: String,
+        /// The entity's id, where the tool has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entity: Option<String>,
+        /// For how long it is refused, in seconds.
+        seconds: u64,
+        /// Why it failed last.
+        reason: String,
+    },
+    /// What was left alone works again.
+    BreakerClosed {
+        /// The tool's name.
+        tool: String,
+        /// The entity's id, where the tool has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        entity: Option<String>,
     },
     /// An entity's value changed.
     EntityChanged {
@@ -347,6 +356,8 @@ impl EventKind {
             | Self::TurnStarted { .. } => Class::State,
             Self::TurnFinished { .. }
             | Self::ToolCalled { .. }
+            | Self::BreakerOpened { .. }
+            | Self::BreakerClosed { .. }
             | Self::TimerStarted { .. }
             | Self::TimerFinished { .. }
             | Self::TimerChanged { .. }
@@ -380,6 +391,8 @@ impl EventKind {
             Self::TurnStarted { .. } => "turn_started",
             Self::TurnFinished { .. } => "turn_finished",
             Self::ToolCalled { .. } => "tool_called",
+            Self::BreakerOpened { .. } => "breaker_opened",
+            Self::BreakerClosed { .. } => "breaker_closed",
             Self::EntityChanged { .. } => "entity_changed",
             Self::TimerStarted { .. } => "timer_started",
             Self::TimerFinished { .. } => "timer_finished",

@@ -29,7 +29,7 @@ use serde::Serialize;
 use tokio::sync::oneshot;
 use victus_hw::clock::Clock;
 
-use crate::event::{BootId, Event, EventKind, Position, TraceId};
+use crate::event::{BootId, Event, EventKind, Position, Stamp, TraceId};
 
 mod audit;
 mod ballast;
@@ -327,6 +327,11 @@ impl Store {
         status.epoch = self.core.shared.sequence().epoch;
         status.last = self.journal.last();
         status
+    }
+
+    /// The time, as events are stamped with it.
+    pub fn stamp(&self) -> Stamp {
+        Stamp::now(&*self.core.shared.options.clock, &self.core.shared.options.boot)
     }
 
     /// Tries at once to bring the disk back, which is otherwise tried every ten seconds. Whether the journal goes to disk.

@@ -148,12 +148,19 @@ pub struct Stakes {
     pub risk: Risk,
     /// Whether somebody has to agree before it is made. A dangerous call always has to be agreed to.
     pub confirm: bool,
+    /// Whether it makes something safe. Such a call is tried however often it failed before.
+    pub makes_safe: bool,
 }
 
 impl Stakes {
     /// A call of that risk: one that is dangerous has to be agreed to.
     pub fn of(risk: Risk) -> Self {
-        Self { risk, confirm: risk == Risk::Dangerous }
+        Self { risk, confirm: risk == Risk::Dangerous, makes_safe: false }
+    }
+
+    /// A call that makes something safe: nobody is asked, and nothing but the lines themselves keeps it from being tried.
+    pub fn making_safe() -> Self {
+        Self { risk: Risk::Reversible, confirm: false, makes_safe: true }
     }
 }
 
@@ -205,7 +212,7 @@ pub enum CallStatus {
     /// Not done, because a rule forbids it.
     Refused {
         /// The rule: `unknown_tool`, `bad_arguments`, `role`, `rate`, `confirmation_required`, `not_confirmed`,
-        /// `interlock`, `not_recorded`.
+        /// `interlock`, `not_recorded`, `unavailable`; of a call under a key `in_progress`, `key_reused`, `uncertain`.
         code: String,
         /// Why, as a sentence.
         reason: String,
@@ -246,6 +253,26 @@ impl ToolError {
     }
 }
 
+/// Names a call of one caller: the same key, tool and arguments get the result of the first call, for a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The most characters that a key may have.
+    pub const LONGEST: usize = 128;
+
+    /// The key of that text: 1 to 128 visible ASCII characters. None for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fits = (1..=Self::LONGEST).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+        fits.then(|| Self(text.to_owned()))
+    }
+
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// What a tool is told of its call.
 #[derive(Debug, Clone)]
 pub struct CallContext {
@@ -255,18 +282,26 @@ pub struct CallContext {
     pub trace: TraceId,
     /// What was agreed to before.
     pub permit: Permit,
+    /// What names this call, so that it is made once however often it is sent.
+    pub key: Option<IdempotencyKey>,
 }
 
 impl CallContext {
     /// A call by `caller` within a request, to which nobody has agreed.
     pub fn new(caller: Caller, trace: TraceId) -> Self {
-        Self { caller, trace, permit: Permit::none() }
+        Self { caller, trace, permit: Permit::none(), key: None }
     }
 
     /// The same with an agreement.
     #[must_use]
     pub fn with(self, permit: Permit) -> Self {
         Self { permit, ..self }
+    }
+
+    /// The same under a key.
+    #[must_use]
+    pub fn under(self, key: Option<IdempotencyKey>) -> Self {
+        Self { key, ..self }
     }
 }
 

@@ -11,7 +11,7 @@ export const GROUPS = [
   ["Timers", ["timer_started", "timer_finished", "timer_changed", "schedule_created", "schedule_changed", "schedule_ran",
     "schedule_missed"]],
   ["Connections", ["link_changed", "command_handled", "message_rejected"]],
-  ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "configuration_loaded", "configuration_refused", "loop_changed", "loop_crashed", "store_set_aside",
+  ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "configuration_loaded", "configuration_refused", "loop_changed", "loop_crashed", "breaker_opened", "breaker_closed", "store_set_aside",
     "store_damaged", "gap"]],
 ];
 
@@ -98,6 +98,11 @@ function toolSentence(data, name, entity) {
   }
 }
 
+function circuit(data, name) {
+  const action = toolWord(data.tool);
+  return data.entity ? `${name(data.entity)}: ${action}` : action.charAt(0).toUpperCase() + action.slice(1);
+}
+
 function entitySentence(data, name, entity) {
   const cause = CAUSES[data.cause] ?? `(${data.cause})`;
   if (data.to === null || data.to === undefined) return `${name(data.entity)} is not available ${cause}`.trim();
@@ -117,6 +122,8 @@ const SENTENCES = {
   turn_started: (data) => `Request, ${sourceWord(data.caller)}: ${quoted(data.text)}`,
   turn_finished: (data) => `Request ${outcomeWord(data.outcome)}: ${quoted(data.reply)}`,
   tool_called: toolSentence,
+  breaker_opened: (data, name) => `${circuit(data, name)}: failed again and again, left alone for ${span(data.seconds * 1000)}: ${data.reason}`,
+  breaker_closed: (data, name) => `${circuit(data, name)}: works again`,
   entity_changed: entitySentence,
   timer_started: (data) => `${timerName(data)} runs for ${span(data.seconds * 1000)}`,
   timer_finished: (data) => `${timerName(data)} ran out${data.late_ms > 2000 ? `, noticed ${span(data.late_ms)} late` : ""}`,
@@ -150,7 +157,8 @@ export function mark(event) {
     case "loop_crashed": case "store_set_aside": case "store_damaged": case "gap": return "bad";
     case "sentences_loaded": return data.faults ? "warn" : "good";
     case "configuration_loaded": return data.later.length ? "warn" : "good";
-    case "configuration_refused": return "bad";
+    case "configuration_refused": case "breaker_opened": return "bad";
+    case "breaker_closed": return "good";
     case "loop_changed": return { up: "good", degraded: "warn" }[data.state] ?? "bad";
     case "link_changed": return data.up ? "good" : "warn";
     case "message_rejected": return "warn";

@@ -24,7 +24,7 @@ use victus_agent::orchestrator::route::explain::Explained;
 use victus_agent::orchestrator::{MAX_REQUEST_CHARACTERS, Request};
 use victus_agent::store::{Store, StoreError};
 use victus_agent::tool::confirmation::{NotConfirmed, Permit, Token};
-use victus_agent::tool::{CallContext, CallStatus};
+use victus_agent::tool::{CallContext, CallStatus, IdempotencyKey};
 use victus_agent::turn::{Turn, TurnId};
 use warp::http::StatusCode;
 
@@ -214,21 +214,26 @@ impl Api {
         ToolsView { tools: self.appliance.tools.specs().cloned().collect() }
     }
 
-    /// Calls a tool; `token` is what the refusal of the same call gave to agree by.
+    /// Calls a tool; `token` is what the refusal of the same call gave to agree by, `key` what names the call.
     pub(crate) async fn call(
         &self,
         visit: Visit,
         tool: &str,
         args: Value,
-        token: Option<Token>,
+        (token, key): (Option<Token>, Option<IdempotencyKey>),
     ) -> Result<CallView, ApiError> {
         let tools = self.appliance.tools.clone();
         let (name, trace_id) = (tool.to_owned(), visit.trace.clone());
         let permit = match &token {
-            Some(token) => tools.confirmations().agree_to(token, &visit.caller, tool, &args).map_err(not_confirmed)?,
+            Some(token) => match tools.confirmations().agree_to(token, &visit.caller, tool, &args) {
+                Ok(permit) => permit,
+                // The token of a call that was made is used up; its key still has the result.
+                Err(_) if key.is_some() => Permit::none(),
+                Err(error) => return Err(not_confirmed(error)),
+            },
             None => Permit::none(),
         };
-        let context = CallContext::new(visit.caller, visit.trace).with(permit);
+        let context = CallContext::new(visit.caller, visit.trace).with(permit).under(key);
         let called = self.act(async move { tools.call(&name, args, &context).await }).await?;
         match called.status {
             CallStatus::Done => Ok(CallView {
@@ -308,7 +313,8 @@ fn refusal_status(code: &str) -> StatusCode {
         "bad_arguments" => StatusCode::BAD_REQUEST,
         "role" => StatusCode::FORBIDDEN,
         "rate" => StatusCode::TOO_MANY_REQUESTS,
-        "not_recorded" => StatusCode::SERVICE_UNAVAILABLE,
+        "not_recorded" | "unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+        "key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::CONFLICT,
     }
 }

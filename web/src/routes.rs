@@ -18,6 +18,7 @@ use warp::http::{HeaderMap, Method, StatusCode, header};
 use warp::reply::{Reply, Response};
 use warp::ws::Ws;
 
+use victus_agent::tool::IdempotencyKey;
 use victus_agent::tool::confirmation::Token;
 
 use crate::api::explain::Supposition;
@@ -33,6 +34,9 @@ const ACT: &str = "POST";
 
 /// The header with the token by which a call is agreed to.
 const CONFIRM: &str = "confirm-token";
+
+/// The header that names a call.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// The longest token that is worth looking at, in bytes.
 const LONGEST_TOKEN: usize = 128;
@@ -150,9 +154,9 @@ where
         }
         ["api", "v1", "tools"] => call.read().map(|()| ok(&api.tools())),
         ["api", "v1", "tools", name] => {
-            let token = call.token()?;
+            let (token, key) = (call.token()?, call.key()?);
             let (visit, args) = call.act::<Value>(&site.limits).await?;
-            api.call(visit, name, args, token).await.map(|view| ok(&view))
+            api.call(visit, name, args, (token, key)).await.map(|view| ok(&view))
         }
         ["api", "v1", "ask"] => {
             let (visit, ask) = call.act::<Ask>(&site.limits).await?;
@@ -197,6 +201,20 @@ where
         let token = value.to_str().ok().filter(|token| (1..=LONGEST_TOKEN).contains(&token.len()));
         let wrong = || ApiError::bad_request("the header `Confirm-Token` is no token: send the one of the refusal");
         token.map(|token| Some(Token::new(token))).ok_or_else(wrong)
+    }
+
+    /// What names this call, so that it is made once however often it is sent.
+    fn key(&self) -> Result<Option<IdempotencyKey>, ApiError> {
+        let mut values = self.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let key = value.to_str().ok().and_then(IdempotencyKey::parse).filter(|_| values.next().is_none());
+        let wrong = || {
+            let most = IdempotencyKey::LONGEST;
+            ApiError::bad_request(format!(
+                "the header `Idempotency-Key` must be one key of 1 to {most} visible characters"
+            ))
+        };
+        key.map(Some).ok_or_else(wrong)
     }
 
     /// A request that only looks, without parameters.

@@ -77,8 +77,8 @@ impl Tool for Switch {
         let safe = self.entities.points().state(&entity.id).and_then(|state| state.safe).map(PointValue::Switch);
         let made_safe = self.target(&entity, args).is_ok_and(|target| Some(target) == safe);
         match (made_safe, entity.risk.max(Risk::Reversible)) {
-            (true, _) => Stakes::of(Risk::Reversible),
-            (false, risk) => Stakes { risk, confirm: entity.confirm || risk == Risk::Dangerous },
+            (true, _) => Stakes::making_safe(),
+            (false, risk) => Stakes { confirm: entity.confirm || risk == Risk::Dangerous, ..Stakes::of(risk) },
         }
     }
 
@@ -233,6 +233,10 @@ impl Tool for Stop {
             rate: None,
             redact: Vec::new(),
         }
+    }
+
+    fn stakes(&self, _args: &Value) -> Stakes {
+        Stakes::making_safe()
     }
 
     fn call<'a>(&'a self, _args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {

@@ -1,4 +1,4 @@
-//! Which request an event belongs to, and when it happened.
+//! Where and when: the place of an event, the request that it belongs to, and every clock there is.
 //!
 //! Owns the stamps of events and the measure of time between two of them, which holds over restarts of the machine.
 
@@ -6,6 +6,22 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use victus_hw::clock::{Clock, ClockTrust};
+
+/// A place in the journal. Ordered by epoch, then by sequence; no place is ever used twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Position {
+    /// Which run of the journal: each opening of the store begins a new epoch, and so does each change between disk and
+    /// memory. Epochs go up, and some are never used.
+    pub epoch: u64,
+    /// Counts the events of the epoch, without holes, from 1 (a start on a read-only disk: from a random high number).
+    pub seq: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.epoch, self.seq)
+    }
+}
 
 /// Follows one request through turn, events, tool calls and log lines: 16 random bytes in hexadecimal, as in W3C Trace
 /// Context.

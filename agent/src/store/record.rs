@@ -54,10 +54,12 @@ pub(super) enum Tree {
     Schedules = 8,
     /// The audit chain.
     Audit = 9,
+    /// Calls under a key.
+    Calls = 10,
 }
 
 impl Tree {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::State,
         Self::Journal,
         Self::Turns,
@@ -68,6 +70,7 @@ impl Tree {
         Self::Meta,
         Self::Schedules,
         Self::Audit,
+        Self::Calls,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -82,6 +85,7 @@ impl Tree {
             Self::Meta => "meta",
             Self::Schedules => "schedules",
             Self::Audit => "audit",
+            Self::Calls => "calls",
         }
     }
 

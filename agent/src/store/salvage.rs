@@ -5,7 +5,7 @@
 //! snapshots and settings, which it makes anew from the log. Of two versions of a record the one with the later write
 //! number counts.
 //!
-//! A raw scan cannot know what was removed. That does no harm to events, turns, handled commands, the outbox's places
+//! A raw scan cannot know what was removed. That does no harm to events, turns, handled commands and calls, the outbox's places
 //! and the audit chain, whose last checkpoint says what was removed.
 //! A timer, though, could come back that was cancelled, and would be acted on: timers and other tables are taken over
 //! only where sled shows a state that is not older than what the scan finds.
@@ -31,7 +31,7 @@ const SCAN_BYTES: u64 = 1 << 30;
 const BATCH: usize = 256;
 
 /// The trees of which an outdated record does no harm.
-const HARMLESS: [Tree; 5] = [Tree::Journal, Tree::Turns, Tree::Outbox, Tree::Ledger, Tree::Audit];
+const HARMLESS: [Tree; 6] = [Tree::Journal, Tree::Turns, Tree::Outbox, Tree::Ledger, Tree::Audit, Tree::Calls];
 
 /// Copies every readable record of the database in the folder `bad` to `into`, with `ask_sled` also by sled itself.
 /// Returns how many there are, by tree. What cannot be read is no error; what cannot be written is.

@@ -24,6 +24,8 @@ pub enum TableName {
     Ledger,
     /// What is to be done later.
     Schedules,
+    /// Calls that were made under a key, with their results.
+    Calls,
     /// What belongs to no other table.
     Meta,
 }
@@ -35,6 +37,7 @@ impl TableName {
             Self::Outbox => Tree::Outbox,
             Self::Ledger => Tree::Ledger,
             Self::Schedules => Tree::Schedules,
+            Self::Calls => Tree::Calls,
             Self::Meta => Tree::Meta,
         }
     }

@@ -6,7 +6,7 @@ use victus_hw::clock::SimulatedClock;
 
 use super::record::position_key;
 use super::*;
-use crate::event::{Class, Stamp};
+use crate::event::Class;
 use crate::tool::Caller;
 use crate::turn::{Outcome, Times, Turn, TurnId};
 

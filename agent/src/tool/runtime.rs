@@ -4,11 +4,13 @@
 //! arguments are not too large and fit its schema, the caller's role suffices, the caller's rate is not used up, a call
 //! that has to be agreed to was agreed to ([`super::confirmation`]), and a dangerous call is made only while the journal
 //! can record it. Then the tool runs within its timeout, in a task of its
-//! own, so that a panic in it is a failed call and nothing more. Every call and every refusal becomes an audit event,
-//! with secrets blanked. Interlocks stand below, in `victus-hw`.
+//! own, so that a panic in it is a failed call and nothing more; one that is idempotent is tried again (`attempts`), and
+//! what fails again and again is left alone for a while (`breaker`), except for what makes something safe. A call under a
+//! key is made once (`idempotency`). Every call and every refusal becomes an audit event, with secrets blanked.
+//! Interlocks stand below, in `victus-hw`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rand::Rng;
@@ -16,18 +18,24 @@ use serde_json::{Value, json};
 use victus_hw::clock::{Clock, Monotonic};
 
 use super::confirmation::{Confirmations, VALID_FOR};
-use super::{CallContext, CallStatus, Caller, Rate, Risk, Stakes, Tool, ToolError, ToolSpec};
+use super::{CallContext, CallStatus, Caller, Risk, Stakes, Tool, ToolError, ToolSpec};
 use crate::event::EventKind;
-use crate::store::Store;
+use crate::store::{Batch, Store};
+
+mod arguments;
+mod attempts;
+mod breaker;
+mod idempotency;
+mod rates;
+
+use arguments::{check_arguments, recordable, shortened};
+use attempts::Attempted;
+use breaker::{Breakers, Change, Circuit, FAILURES};
+use idempotency::{Keys, Known, Ticket};
+use rates::RateWindows;
 
 /// The largest arguments that a call may have, in bytes of JSON.
 pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
-
-/// How many pairs of caller and tool the rate limiter remembers; beyond that the one longest unused is forgotten.
-const MAX_RATE_WINDOWS: usize = 1024;
-
-/// What is written in place of a secret.
-const REDACTED: &str = "[redacted]";
 
 /// A tool that cannot be registered.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +71,24 @@ pub struct ToolRuntime {
     clock: Arc<dyn Clock>,
     rates: Mutex<RateWindows>,
     confirmations: Confirmations,
+    breakers: Mutex<Breakers>,
+    keys: Keys,
+    random: Arc<Mutex<dyn Rng + Send>>,
+}
+
+/// What came of a call, and how.
+struct Ended {
+    outcome: Result<Value, ToolError>,
+    /// How often the tool ran; 0 where it did not.
+    attempts: u32,
+    /// The breaker that this changed.
+    change: Option<(Circuit, Change)>,
+}
+
+impl Ended {
+    fn refused(refusal: ToolError) -> Self {
+        Self { outcome: Err(refusal), attempts: 0, change: None }
+    }
 }
 
 struct Registered {
@@ -72,10 +98,19 @@ struct Registered {
 }
 
 impl ToolRuntime {
-    /// A runtime without tools that records its calls in `store`; tokens are drawn from `random`.
+    /// A runtime without tools that records its calls in `store`; tokens and pauses are drawn from `random`.
     pub fn new(store: Store, clock: Arc<dyn Clock>, random: Arc<Mutex<dyn Rng + Send>>) -> Self {
-        let confirmations = Confirmations::new(Arc::clone(&clock), random);
-        Self { tools: BTreeMap::new(), store, clock, rates: Mutex::default(), confirmations }
+        let confirmations = Confirmations::new(Arc::clone(&clock), Arc::clone(&random));
+        Self {
+            tools: BTreeMap::new(),
+            keys: Keys::new(store.clone()),
+            store,
+            clock,
+            rates: Mutex::default(),
+            confirmations,
+            breakers: Mutex::default(),
+            random,
+        }
     }
 
     /// The questions that are open, and the agreements to them.
@@ -144,17 +179,92 @@ impl ToolRuntime {
     pub async fn call(&self, name: &str, args: Value, context: &CallContext) -> CallResult {
         let begun = self.clock.monotonic();
         let registered = self.tools.get(name);
-        let outcome = match self.check(name, registered, &args, context, begun) {
-            Ok(registered) => run(registered, args.clone(), context).await,
-            Err(refusal) => Err(refusal),
+        let (ended, ticket) = match self.known(registered, &args, context) {
+            None => (self.attempt(name, registered, &args, context, None).await, None),
+            Some(Known::Free(mut ticket)) => {
+                let ended = self.attempt(name, registered, &args, context, Some(&mut ticket)).await;
+                (ended, Some(ticket))
+            }
+            Some(Known::Refused(refusal)) => (Ended::refused(refusal), None),
+            Some(Known::Made(made)) => return self.repeat(name, registered, &args, context, made).await,
         };
         let took = self.clock.monotonic().saturating_since(begun);
-        let (status, result) = match outcome {
+        let (status, result) = match ended.outcome {
             Ok(result) => (CallStatus::Done, result),
             Err(error) => outcome_of(error),
         };
-        self.record(name, registered, &args, context, status.clone(), took).await;
-        CallResult { status, result, took }
+        let called = CallResult { status, result, took };
+        let attempts = (ended.attempts > 1).then_some(ended.attempts);
+        let kind = self.event(name, registered, &args, context, &called, (attempts, false));
+        self.record(context, kind, ticket, &called).await;
+        self.tell(context, ended.change, &called.status).await;
+        called
+    }
+
+    /// What is known of the key of a call; none where it has no key.
+    fn known(&self, registered: Option<&Registered>, args: &Value, context: &CallContext) -> Option<Known> {
+        let (key, spec) = (context.key.as_ref()?, &registered?.spec);
+        Some(self.keys.look_up(&context.caller, key, (spec.name, args, spec.idempotent)))
+    }
+
+    /// Gives the result of an earlier call under the same key.
+    async fn repeat(
+        &self,
+        name: &str,
+        registered: Option<&Registered>,
+        args: &Value,
+        context: &CallContext,
+        made: idempotency::Ended,
+    ) -> CallResult {
+        let called = CallResult { status: made.status, result: made.result, took: Duration::ZERO };
+        let kind = self.event(name, registered, args, context, &called, (None, true));
+        self.record(context, kind, None, &called).await;
+        called
+    }
+
+    /// Makes a call that passes the checks and the breaker.
+    async fn attempt(
+        &self,
+        name: &str,
+        registered: Option<&Registered>,
+        args: &Value,
+        context: &CallContext,
+        ticket: Option<&mut Ticket>,
+    ) -> Ended {
+        let registered = match self.check(name, registered, args, context, self.clock.monotonic()) {
+            Ok(registered) => registered,
+            Err(refusal) => return Ended::refused(refusal),
+        };
+        let circuit = circuit(registered, args);
+        let now = self.clock.monotonic();
+        if let Some(circuit) = &circuit
+            && let Some(wait) = self.breakers().begin(circuit, now, registered.spec.timeout)
+        {
+            return Ended::refused(unavailable(circuit, wait));
+        }
+        let opened = match ticket {
+            Some(ticket) => self.keys.open(ticket).await,
+            None => Ok(()),
+        };
+        let Attempted { outcome, attempts } = match opened {
+            Ok(()) => attempts::attempt(registered, args, context, &*self.random).await,
+            Err(refusal) => Attempted { outcome: Err(refusal), attempts: 0 },
+        };
+        let ended = match &outcome {
+            Ok(_) => breaker::Ended::Succeeded,
+            Err(ToolError::Failed(_)) => breaker::Ended::Failed,
+            Err(_) => breaker::Ended::Refused,
+        };
+        let now = self.clock.monotonic();
+        let change = circuit.and_then(|circuit| {
+            let change = self.breakers().end(circuit.clone(), now, ended)?;
+            Some((circuit, change))
+        });
+        Ended { outcome, attempts, change }
+    }
+
+    fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn check<'a>(
@@ -173,6 +283,11 @@ impl ToolRuntime {
         if let Some(rate) = spec.rate {
             let mut windows = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
             windows.admit(caller, spec.name, rate, now)?;
+        }
+        if let Some(circuit) = circuit(registered, args)
+            && let Some(wait) = self.breakers().refuses(&circuit, now)
+        {
+            return Err(unavailable(&circuit, wait));
         }
         let stakes = registered.tool.stakes(args);
         if stakes.confirm && !context.permit.use_for(spec.name, args) {
@@ -194,28 +309,54 @@ impl ToolRuntime {
         ToolError::Refused { code: "confirmation_required", reason, facts }
     }
 
-    async fn record(
+    /// The event that tells of a call; `attempts` where the tool ran more than once, and whether an earlier result was given.
+    fn event(
         &self,
         name: &str,
         registered: Option<&Registered>,
         args: &Value,
         context: &CallContext,
-        status: CallStatus,
-        took: Duration,
-    ) {
+        called: &CallResult,
+        (attempts, repeated): (Option<u32>, bool),
+    ) -> EventKind {
         let fits = registered.filter(|registered| check_arguments(registered, args).is_ok());
         let risk = match fits {
             Some(registered) => registered.tool.stakes(args).risk,
             None => registered.map_or(Risk::Read, |it| it.spec.risk),
         };
         let redact = registered.map_or(&[][..], |it| &it.spec.redact[..]);
-        let kind = EventKind::ToolCalled {
+        EventKind::ToolCalled {
             tool: shortened(name),
             caller: context.caller.clone(),
             risk,
             args: recordable(args, redact),
-            status,
-            took_us: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            status: called.status.clone(),
+            took_us: u64::try_from(called.took.as_micros()).unwrap_or(u64::MAX),
+            attempts,
+            repeated,
+        }
+    }
+
+    /// Records a call, and its end under its key in the same commit.
+    async fn record(&self, context: &CallContext, kind: EventKind, ticket: Option<Ticket>, called: &CallResult) {
+        match ticket {
+            None => drop(self.store.journal().append(Some(&context.trace), kind).await),
+            Some(ticket) => {
+                let batch = Batch::default().event(Some(&context.trace), kind);
+                self.store.commit(self.keys.end(&ticket, &called.status, &called.result, batch)).await;
+            }
+        }
+    }
+
+    /// Tells of a breaker that opened or closed.
+    async fn tell(&self, context: &CallContext, change: Option<(Circuit, Change)>, status: &CallStatus) {
+        let kind = match (change, status) {
+            (Some(((tool, entity), Change::Opened(cool_down))), CallStatus::Failed { reason }) => {
+                let (tool, seconds) = (tool.to_owned(), cool_down.as_secs());
+                EventKind::BreakerOpened { tool, entity, seconds, reason: shortened(reason) }
+            }
+            (Some(((tool, entity), Change::Closed)), _) => EventKind::BreakerClosed { tool: tool.to_owned(), entity },
+            _ => return,
         };
         self.store.journal().append(Some(&context.trace), kind).await;
     }
@@ -238,6 +379,21 @@ fn outcome_of(error: ToolError) -> (CallStatus, Value) {
     }
 }
 
+/// The breaker of a call; none where the call makes something safe, which is always tried.
+fn circuit(registered: &Registered, args: &Value) -> Option<Circuit> {
+    let guarded = !registered.tool.stakes(args).makes_safe;
+    guarded.then(|| (registered.spec.name, args["entity"].as_str().map(str::to_owned)))
+}
+
+/// The refusal of a call whose breaker is open.
+fn unavailable((tool, entity): &Circuit, wait: Duration) -> ToolError {
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    let of = entity.as_ref().map_or_else(String::new, |entity| format!(" of {entity}"));
+    let reason =
+        format!("`{tool}`{of} failed {FAILURES} times in a row and is left alone; try again in {seconds} seconds");
+    ToolError::Refused { code: "unavailable", reason, facts: json!({"rule": "failing", "wait_seconds": seconds}) }
+}
+
 fn refused(code: &str, reason: String) -> CallStatus {
     CallStatus::Refused { code: code.to_owned(), reason }
 }
@@ -245,99 +401,6 @@ fn refused(code: &str, reason: String) -> CallStatus {
 fn unknown(name: &str) -> ToolError {
     let reason = format!("there is no tool `{}`; `victus tools` lists what there is", shortened(name));
     ToolError::refused("unknown_tool", reason)
-}
-
-fn check_arguments(registered: &Registered, args: &Value) -> Result<(), ToolError> {
-    let bytes = serialised_len(args);
-    if bytes > MAX_ARGUMENT_BYTES {
-        let reason = format!("the arguments have {bytes} bytes, and a call may have {MAX_ARGUMENT_BYTES}");
-        return Err(ToolError::BadArguments(reason));
-    }
-    match registered.schema.iter_errors(args).next() {
-        None => Ok(()),
-        Some(error) => {
-            let place = error.instance_path().to_string();
-            let place = if place.is_empty() { "the arguments".to_owned() } else { format!("`{place}`") };
-            let reason = format!("`{}`: {place}: {}", registered.spec.name, shortened(&error.to_string()));
-            Err(ToolError::BadArguments(reason))
-        }
-    }
-}
-
-/// Runs the tool in a task of its own, so that it ends with its time and a panic in it stays there.
-async fn run(registered: &Registered, args: Value, context: &CallContext) -> Result<Value, ToolError> {
-    let (tool, context, timeout) = (Arc::clone(&registered.tool), context.clone(), registered.spec.timeout);
-    let mut task = tokio::spawn(async move { tool.call(args, &context).await });
-    match tokio::time::timeout(timeout, &mut task).await {
-        Ok(Ok(outcome)) => outcome,
-        Ok(Err(join_error)) => {
-            log::error!(tool = registered.spec.name; "the tool panicked: {join_error}");
-            Err(ToolError::Failed(format!("`{}` crashed; the log says where", registered.spec.name)))
-        }
-        Err(_elapsed) => {
-            task.abort();
-            let seconds = timeout.as_secs_f32();
-            Err(ToolError::Failed(format!("`{}` did not end within {seconds} seconds", registered.spec.name)))
-        }
-    }
-}
-
-/// The arguments as they may be recorded: secrets blanked, and no larger than a call may be.
-fn recordable(args: &Value, redact: &[&str]) -> Value {
-    if serialised_len(args) > MAX_ARGUMENT_BYTES {
-        return Value::String("[too large]".to_owned());
-    }
-    let mut args = args.clone();
-    if let Some(fields) = args.as_object_mut() {
-        for (_, value) in fields.iter_mut().filter(|(name, _)| redact.contains(&name.as_str())) {
-            *value = Value::String(REDACTED.to_owned());
-        }
-    }
-    args
-}
-
-fn serialised_len(value: &Value) -> usize {
-    serde_json::to_vec(value).map_or(usize::MAX, |bytes| bytes.len())
-}
-
-/// Text from outside, bounded for a message or an event.
-fn shortened(text: &str) -> String {
-    const LIMIT: usize = 200;
-    if text.chars().count() <= LIMIT { text.to_owned() } else { text.chars().take(LIMIT).chain(['…']).collect() }
-}
-
-/// The times of recent calls for each caller and tool.
-#[derive(Default)]
-struct RateWindows {
-    windows: HashMap<(Caller, &'static str), VecDeque<Monotonic>>,
-}
-
-impl RateWindows {
-    fn admit(&mut self, caller: &Caller, tool: &'static str, rate: Rate, now: Monotonic) -> Result<(), ToolError> {
-        if self.windows.len() >= MAX_RATE_WINDOWS && !self.windows.contains_key(&(caller.clone(), tool)) {
-            let idle = self.windows.iter().min_by_key(|(_, calls)| calls.back().copied()).map(|(key, _)| key.clone());
-            if let Some(idle) = idle {
-                self.windows.remove(&idle);
-            }
-        }
-        let calls = self.windows.entry((caller.clone(), tool)).or_default();
-        while calls.front().is_some_and(|call| now.saturating_since(*call) >= rate.per) {
-            calls.pop_front();
-        }
-        if calls.len() >= rate.count as usize {
-            let wait = calls.front().map_or(rate.per, |call| rate.per.saturating_sub(now.saturating_since(*call)));
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let reason = format!(
-                "`{tool}` may be called {} times in {} seconds; try again in {seconds} seconds",
-                rate.count,
-                rate.per.as_secs()
-            );
-            let facts = json!({"rule": "too_often", "wait_seconds": seconds});
-            return Err(ToolError::Refused { code: "rate", reason, facts });
-        }
-        calls.push_back(now);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

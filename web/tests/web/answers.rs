@@ -256,3 +256,58 @@ async fn push_to_talk_is_offered_only_with_a_microphone() {
     assert_eq!(button.pressed.load(Ordering::SeqCst), 2);
     with.end().await;
 }
+
+#[tokio::test]
+async fn a_call_that_is_sent_again_under_its_key_is_made_once() {
+    let bench = Bench::start().await;
+    let door = bench.network();
+    let post = async |body: &str, headers: &[(&str, &str)]| {
+        let mut all = vec![("content-type", "application/json")];
+        all.extend_from_slice(headers);
+        door.send("POST", "/api/v1/tools/bench.wait", &all, body).await
+    };
+    let key = [("idempotency-key", "order-7")];
+    bench.gate.let_one_through();
+    assert_eq!(post("{}", &key).await.status, 200);
+    let again = post("{}", &key).await;
+    assert_eq!((again.status, &again.json()["status"]), (200, &json!({"state": "done"})));
+    assert_eq!(*bench.gate.through.borrow(), 1, "it was made once");
+    let (status, code, _) = post(r#"{"other":1}"#, &key).await.error();
+    assert_eq!((status, code.as_str()), (422, "key_reused"));
+    let long = "k".repeat(129);
+    for headers in [&[("idempotency-key", "")][..], &[("idempotency-key", long.as_str())], &[key[0], key[0]]] {
+        let (status, _, message) = post("{}", headers).await.error();
+        assert!(status == 400 && message.contains("Idempotency-Key"), "{status} {message}");
+    }
+    let audit = door.get("/api/v1/audit?limit=500").await.json();
+    let repeated = audit["entries"].as_array().unwrap().iter().filter(|it| it["data"]["data"]["repeated"] == true);
+    assert_eq!(repeated.count(), 1, "{audit}");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn the_audit_chain_is_read_page_by_page_and_checked_against_a_head() {
+    let bench = Bench::start().await;
+    let door = bench.network();
+    for _ in 0..5 {
+        door.post("/api/v1/tools/entity.turn_on", r#"{"entity":"fan.extraction_fan"}"#).await;
+    }
+    let (mut numbers, mut next) = (Vec::new(), Some(String::new()));
+    while let Some(before) = next {
+        let page = door.get(&format!("/api/v1/audit?limit=4{before}")).await.json();
+        numbers.extend(page["entries"].as_array().unwrap().iter().map(|entry| entry["number"].as_u64().unwrap()));
+        next = page["next"].as_u64().map(|number| format!("&before={number}"));
+    }
+    assert_eq!(numbers, (1..=6).rev().collect::<Vec<_>>());
+    let head = door.get("/api/v1/status").await.json()["audit"].clone();
+    let digits = head["head"].as_str().unwrap();
+    for given in [digits.to_owned(), format!("{}:{digits}", head["number"])] {
+        let report = door.get(&format!("/api/v1/audit/verify?head={given}")).await.json();
+        assert_eq!((&report["whole"], &report["entries"], &report["head"]), (&json!(true), &json!(6), &head));
+    }
+    let report = door.get(&format!("/api/v1/audit/verify?head={}", "0".repeat(64))).await.json();
+    assert_eq!((&report["whole"], &report["fault"]), (&json!(false), &json!("cut_off")));
+    let (status, _, message) = door.get("/api/v1/audit/verify?head=beef").await.error();
+    assert!(status == 400 && message.contains("64 hexadecimal digits"), "{message}");
+    bench.end().await;
+}

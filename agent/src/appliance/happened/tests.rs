@@ -31,6 +31,8 @@ fn call(tool: &str, status: CallStatus) -> EventKind {
         args: json!({"entity": "fan.a", "value": 5}),
         status,
         took_us: 1,
+        attempts: None,
+        repeated: false,
     }
 }
 

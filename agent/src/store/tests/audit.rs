@@ -16,6 +16,8 @@ fn call(number: u64) -> EventKind {
         args: json!({"entity": "switch.pump", "number": number}),
         status: CallStatus::Done,
         took_us: 7,
+        attempts: None,
+        repeated: false,
     }
 }
 

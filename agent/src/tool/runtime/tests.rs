@@ -9,11 +9,15 @@ use rand::rngs::StdRng;
 use serde_json::{Value, json};
 use victus_hw::clock::SimulatedClock;
 
+use super::arguments::REDACTED;
+use super::rates::MAX_RATE_WINDOWS;
 use super::*;
 use crate::event::{BootId, Event, TraceId};
 use crate::store::StoreOptions;
 use crate::tool::confirmation::Token;
-use crate::tool::{Role, Source};
+use crate::tool::{Rate, Role, Source};
+
+mod policy;
 
 /// Does what its arguments say.
 struct Puppet {
