@@ -18,7 +18,8 @@
 //!
 //! * **begin**: a chain begins: the first one there is, or the one under a new key where the old key is gone. Body:
 //!   `{"reason", "opened", "predecessor": {"number", "head"}}`.
-//! * **call**: a call or a refusal. Body: the event `tool_called` (`crate::event`), byte for byte as the journal has it.
+//! * **call**: a call or a refusal. Body: the event `tool_called`, or `command_handled` of a command that was refused before it
+//!   became a call (`crate::event`), byte for byte as the journal has it.
 //! * **gap**: calls that were not recorded, because the disk refused for longer than memory could hold. Body:
 //!   `{"count", "first", "last"}`, the positions of the first and last of those events.
 //! * **checkpoint**: stands in place of entry `number` and of all before it, which retention removed; `previous` is the MAC

@@ -377,6 +377,15 @@ impl EventKind {
         }
     }
 
+    /// Whether it belongs into the audit chain: a call, or a refusal.
+    pub fn is_audited(&self) -> bool {
+        match self {
+            Self::ToolCalled { .. } => true,
+            Self::CommandHandled { state, .. } => state == "refused",
+            _ => false,
+        }
+    }
+
     /// The name of this kind, as in the `kind` field.
     pub fn name(&self) -> &'static str {
         match self {

@@ -23,7 +23,7 @@ use victus_agent::health::LoopState;
 use victus_agent::orchestrator::route::explain::Explained;
 use victus_agent::orchestrator::{MAX_REQUEST_CHARACTERS, Request};
 use victus_agent::store::{Store, StoreError};
-use victus_agent::tool::confirmation::{NotConfirmed, Permit, Token};
+use victus_agent::tool::confirmation::{Permit, Token};
 use victus_agent::tool::{CallContext, CallStatus, IdempotencyKey};
 use victus_agent::turn::{Turn, TurnId};
 use warp::http::StatusCode;
@@ -225,16 +225,19 @@ impl Api {
         let tools = self.appliance.tools.clone();
         let (name, trace_id) = (tool.to_owned(), visit.trace.clone());
         let permit = match &token {
-            Some(token) => match tools.confirmations().agree_to(token, &visit.caller, tool, &args) {
-                Ok(permit) => permit,
-                // The token of a call that was made is used up; its key still has the result.
-                Err(_) if key.is_some() => Permit::none(),
-                Err(error) => return Err(not_confirmed(error)),
-            },
-            None => Permit::none(),
+            Some(token) => tools.confirmations().agree_to(token, &visit.caller, tool, &args),
+            None => Ok(Permit::none()),
         };
-        let context = CallContext::new(visit.caller, visit.trace).with(permit).under(key);
-        let called = self.act(async move { tools.call(&name, args, &context).await }).await?;
+        // The token of a call that was made is used up; its key still has the result.
+        let permit = if key.is_some() { Ok(permit.unwrap_or_default()) } else { permit };
+        let context = CallContext::new(visit.caller, visit.trace).under(key);
+        let call = async move {
+            match permit {
+                Ok(permit) => tools.call(&name, args, &context.with(permit)).await,
+                Err(why) => tools.refuse(&name, &args, &context, "not_confirmed", why.to_string()).await,
+            }
+        };
+        let called = self.act(call).await?;
         match called.status {
             CallStatus::Done => Ok(CallView {
                 tool: tool.to_owned(),
@@ -288,10 +291,6 @@ impl Api {
             Err(error) => Err(ApiError::internal(format!("the store could not be read: {error}"))),
         }
     }
-}
-
-fn not_confirmed(why: NotConfirmed) -> ApiError {
-    ApiError::new(StatusCode::CONFLICT, "not_confirmed", why.to_string())
 }
 
 /// The words of a request, without the spaces around them.

@@ -78,7 +78,8 @@ impl Key {
         from_hex(digits).map(|secret| Self::new(&secret)).ok_or_else(|| KeyError::Wrong(shown()))
     }
 
-    /// Makes a key from random numbers and keeps it in the file `path`, in place of what is there. Durable when it returns.
+    /// Makes a key from random numbers and keeps it in the file `path`. What is there is kept beside it, as `.bad`: it may be a
+    /// key that only this time could not be read. Durable when it returns.
     ///
     /// # Errors
     /// The disk refuses.
@@ -95,6 +96,9 @@ impl Key {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
+        if path.exists() {
+            fs::rename(path, path.with_extension("audit-key.bad"))?;
+        }
         fs::rename(&unfinished, path)?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             File::open(folder)?.sync_all()?;
@@ -158,6 +162,8 @@ mod tests {
             fs::write(&path, wrong).unwrap();
             assert!(matches!(Key::read(&path), Err(KeyError::Wrong(_))), "{wrong:?}");
         }
+        Key::make(&path, || 8).unwrap();
+        assert_eq!(fs::read(folder.path().join("db.audit-key.bad")).unwrap(), [0xff; 64], "nothing is destroyed");
     }
 
     #[test]

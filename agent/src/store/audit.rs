@@ -1,7 +1,7 @@
 //! Where the audit chain lies, and how it grows.
 //!
 //! Owns the tree `audit`: under the number of an entry (8 bytes, big-endian) the entry's bytes (`crate::audit`). An entry
-//! and the event `tool_called` that it holds are written in one commit, so that the chain has no half entry and none too
+//! and the event that it holds are written in one commit, so that the chain has no half entry and none too
 //! few, however the process ends. The chain follows what is on disk: while the disk refuses, calls are held as events
 //! only, and are chained when they are carried over; those that had to be dropped are told by a gap entry.
 //!
@@ -142,7 +142,7 @@ pub struct AuditEntry {
     pub head: Option<Mac>,
     /// The MAC of the entry before.
     pub previous: Option<Mac>,
-    /// What it says: of a call the event `tool_called`.
+    /// What it says: of a call or a refusal its event.
     pub data: Value,
 }
 

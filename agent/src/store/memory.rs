@@ -48,7 +48,7 @@ impl Stored {
 
     /// Whether it belongs into the audit chain.
     pub(super) fn is_call(&self) -> bool {
-        matches!(self.event.kind, EventKind::ToolCalled { .. })
+        self.event.kind.is_audited()
     }
 }
 

@@ -201,6 +201,22 @@ impl ToolRuntime {
         called
     }
 
+    /// Refuses a call that was stopped on its way here, and records that.
+    pub async fn refuse(
+        &self,
+        name: &str,
+        args: &Value,
+        context: &CallContext,
+        code: &str,
+        reason: String,
+    ) -> CallResult {
+        let (status, result) = (refused(code, reason), Value::Null);
+        let called = CallResult { status, result, took: Duration::ZERO };
+        let kind = self.event(name, self.tools.get(name), args, context, &called, (None, false));
+        self.record(context, kind, None, &called).await;
+        called
+    }
+
     /// What is known of the key of a call; none where it has no key.
     fn known(&self, registered: Option<&Registered>, args: &Value, context: &CallContext) -> Option<Known> {
         let (key, spec) = (context.key.as_ref()?, &registered?.spec);

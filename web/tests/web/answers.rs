@@ -272,6 +272,10 @@ async fn a_call_that_is_sent_again_under_its_key_is_made_once() {
     let again = post("{}", &key).await;
     assert_eq!((again.status, &again.json()["status"]), (200, &json!({"state": "done"})));
     assert_eq!(*bench.gate.through.borrow(), 1, "it was made once");
+    let wrong = post("{}", &[("confirm-token", "guessed")]).await.error();
+    assert_eq!((wrong.0, wrong.1.as_str()), (409, "not_confirmed"));
+    let newest = door.get("/api/v1/audit?limit=1").await.json()["entries"][0]["data"]["data"]["status"].clone();
+    assert_eq!(newest["code"], "not_confirmed", "each refusal is recorded");
     let (status, code, _) = post(r#"{"other":1}"#, &key).await.error();
     assert_eq!((status, code.as_str()), (422, "key_reused"));
     let long = "k".repeat(129);

@@ -98,6 +98,18 @@ async fn each_call_is_an_entry_that_holds_its_event_and_the_chain_goes_on_after_
 }
 
 #[tokio::test]
+async fn a_command_that_was_refused_is_an_entry_and_one_that_was_done_is_its_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(options(folder.path())).unwrap();
+    for state in ["accepted", "refused", "done"] {
+        let (link, id, state) = ("fleet".to_owned(), "c-1".to_owned(), state.to_owned());
+        store.journal().append(None, EventKind::CommandHandled { link, id, state, reply: json!({}) }).await;
+    }
+    let entries = store.audit().latest(None, 9).unwrap();
+    assert_eq!((entries.len(), &entries[0].data["data"]["state"]), (2, &json!("refused")));
+}
+
+#[tokio::test]
 async fn an_entry_and_its_event_are_one_commit() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(options(folder.path())).unwrap();
