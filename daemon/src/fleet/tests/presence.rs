@@ -41,6 +41,7 @@ async fn state_is_retained_and_events_are_not() {
     assert_eq!(health.payload["state"], "up");
     assert!(health.payload["loops"].as_array().unwrap().iter().any(|each| each["name"] == "link.fleet"));
     assert!(health.payload["memory_bytes"].as_u64().unwrap() > 0);
+    assert!(health.payload["audit"]["head"].as_str().is_some_and(|head| head.len() == 64), "{}", health.payload);
     assert!(late.heard("/event").is_empty());
 }
 
