@@ -25,3 +25,4 @@ pub mod trace;
 pub mod turn;
 pub mod voice;
 pub mod volume;
+pub mod workflows;
