@@ -32,6 +32,7 @@ use crate::timers::{self, Timers};
 use crate::tool::Tool;
 use crate::tool::runtime::{RegisterError, ToolRuntime};
 use crate::volume::{self, Volume};
+use crate::workflows::{self, WorkflowParts, Workflows};
 
 /// Which appliance this is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -62,6 +63,8 @@ pub struct Appliance {
     pub schedules: Arc<Schedules>,
     /// How loud it speaks.
     pub volume: Arc<Volume>,
+    /// What it does by itself.
+    pub workflows: Arc<Workflows>,
     /// What it can do.
     pub tools: Arc<ToolRuntime>,
     /// How it decides.
@@ -133,10 +136,13 @@ pub enum AssembleError {
     Tool(#[from] RegisterError),
     /// The timers could not be read.
     #[error("the timers could not be read: {0}")]
-    Timers(#[from] StoreError),
+    Timers(#[source] StoreError),
     /// The schedules could not be read.
     #[error("the schedules could not be read: {0}")]
     Schedules(#[source] StoreError),
+    /// The runs of workflows could not be read.
+    #[error("the runs of the workflows could not be read: {0}")]
+    Workflows(#[source] StoreError),
     /// The volume could not be read.
     #[error("the volume could not be read: {0}")]
     Volume(#[source] StoreError),
@@ -152,7 +158,8 @@ impl Appliance {
         let links = Arc::new(Links::default());
         let router = Router::new(routes, Arc::clone(&clock), time_zone.clone(), Arc::clone(&links));
         let entities = Arc::new(Entities::new(parts.entities, points));
-        let timers = Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone())?);
+        let timers =
+            Arc::new(Timers::load(store.clone(), Arc::clone(&clock), boot.clone()).map_err(AssembleError::Timers)?);
         let schedules = Schedules::load(SchedulesParts {
             store: store.clone(),
             clock: Arc::clone(&clock),
@@ -162,11 +169,22 @@ impl Appliance {
         });
         let schedules = Arc::new(schedules.map_err(AssembleError::Schedules)?);
         let volume = Arc::new(Volume::load(&store).map_err(AssembleError::Volume)?);
+        let workflows = Workflows::load(WorkflowParts {
+            store: store.clone(),
+            entities: Arc::clone(&entities),
+            clock: Arc::clone(&clock),
+            time_zone: time_zone.clone(),
+            random: Arc::clone(&random),
+            boot: boot.clone(),
+        })
+        .map_err(AssembleError::Workflows)?;
+        let workflows = Arc::new(workflows);
         let mut tools = ToolRuntime::new(store.clone(), Arc::clone(&clock), Arc::clone(&random));
         entities::tools::register(&mut tools, &entities)?;
         timers::tools::register(&mut tools, &timers, &random)?;
         schedules::tools::register(&mut tools, &schedules)?;
         volume::tools::register(&mut tools, &volume)?;
+        workflows::tools::register(&mut tools, &workflows)?;
         let readings = tools::Readings {
             clock: Arc::clone(&clock),
             time_zone,
@@ -183,19 +201,21 @@ impl Appliance {
         }
         let tools = Arc::new(tools);
         schedules.use_tools(&tools);
+        workflows.connect(&tools);
         let (language, problems) = Language::compile(parts.sentences, &entities);
         let orchestrator = Arc::new(Orchestrator::new(OrchestratorParts {
             language: Arc::new(language),
             entities: Arc::clone(&entities),
             tools: Arc::clone(&tools),
             router,
+            workflows: Arc::clone(&workflows),
             store: store.clone(),
             clock: Arc::clone(&clock),
             random,
             boot,
         }));
         let appliance =
-            Self { identity, store, entities, timers, schedules, volume, tools, orchestrator, health, links, clock };
+            Self { identity, store, entities, timers, schedules, volume, workflows, tools, orchestrator, health, links, clock };
         Ok((appliance, problems))
     }
 

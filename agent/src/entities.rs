@@ -142,6 +142,8 @@ pub struct Entities {
     points: Arc<Points>,
     /// Counts the exchanges.
     exchanged: watch::Sender<u64>,
+    /// Counts the times that somebody had everything made safe.
+    stopped: watch::Sender<u64>,
 }
 
 type ById = BTreeMap<String, Arc<Entity>>;
@@ -149,7 +151,12 @@ type ById = BTreeMap<String, Arc<Entity>>;
 impl Entities {
     /// The entities over the points that have their ids.
     pub fn new(entities: Vec<Entity>, points: Arc<Points>) -> Self {
-        Self { by_id: ArcSwap::from_pointee(by_id(entities)), points, exchanged: watch::Sender::new(0) }
+        Self {
+            by_id: ArcSwap::from_pointee(by_id(entities)),
+            points,
+            exchanged: watch::Sender::new(0),
+            stopped: watch::Sender::new(0),
+        }
     }
 
     /// Takes these entities in place of those that it has. Their points are there already.
@@ -161,6 +168,11 @@ impl Entities {
     /// Tells when the entities were exchanged for others.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.exchanged.subscribe()
+    }
+
+    /// Tells when somebody has had everything made safe: what goes on by itself has to end then.
+    pub fn stops(&self) -> watch::Receiver<u64> {
+        self.stopped.subscribe()
     }
 
     /// The entity of that id.

@@ -284,6 +284,52 @@ pub enum EventKind {
         /// How late the last of these was noticed, in milliseconds.
         late_ms: u64,
     },
+    /// A run of a workflow began.
+    WorkflowStarted {
+        /// The run.
+        run: String,
+        /// The workflow.
+        workflow: String,
+        /// Which text of it: the beginning of its SHA-256.
+        version: String,
+        /// What began it: `intent`, `schedule`, `entity` or `call`, and its facts.
+        trigger: serde_json::Value,
+    },
+    /// A step of a run is over.
+    WorkflowStep {
+        /// The run.
+        run: String,
+        /// The workflow.
+        workflow: String,
+        /// The step's name.
+        step: String,
+        /// `done`, `skipped`, `failed`, `uncertain` or `stopped`.
+        state: String,
+        /// Why it was not done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A run of a workflow is over.
+    WorkflowFinished {
+        /// The run.
+        run: String,
+        /// The workflow.
+        workflow: String,
+        /// `done`, `failed` or `cancelled`.
+        state: String,
+        /// Why, where it was not done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Whether it is not known of a step whether it took effect.
+        uncertain: bool,
+    },
+    /// A workflow cannot be used, or did not begin when something should have begun it.
+    WorkflowFaulty {
+        /// The workflow.
+        workflow: String,
+        /// Why, as a sentence, with file and line where they are known.
+        reason: String,
+    },
     /// A link to a broker came up or went down.
     LinkChanged {
         /// The link's name.
@@ -353,6 +399,8 @@ impl EventKind {
             Self::ToolCalled { risk: Risk::Read, .. }
             | Self::EntityChanged { .. }
             | Self::LoopChanged { .. }
+            | Self::WorkflowStep { .. }
+            | Self::WorkflowFaulty { .. }
             | Self::TurnStarted { .. } => Class::State,
             Self::TurnFinished { .. }
             | Self::ToolCalled { .. }
@@ -366,6 +414,8 @@ impl EventKind {
             | Self::ScheduleRan { .. }
             | Self::ScheduleMissed { .. }
             | Self::CommandHandled { .. }
+            | Self::WorkflowStarted { .. }
+            | Self::WorkflowFinished { .. }
             | Self::ApplianceStarted { .. }
             | Self::ApplianceStopping { .. }
             | Self::ConfigurationLoaded { .. }
@@ -410,6 +460,10 @@ impl EventKind {
             Self::ScheduleChanged { .. } => "schedule_changed",
             Self::ScheduleRan { .. } => "schedule_ran",
             Self::ScheduleMissed { .. } => "schedule_missed",
+            Self::WorkflowStarted { .. } => "workflow_started",
+            Self::WorkflowStep { .. } => "workflow_step",
+            Self::WorkflowFinished { .. } => "workflow_finished",
+            Self::WorkflowFaulty { .. } => "workflow_faulty",
             Self::LinkChanged { .. } => "link_changed",
             Self::CommandHandled { .. } => "command_handled",
             Self::MessageRejected { .. } => "message_rejected",

@@ -38,6 +38,7 @@ use crate::tool::confirmation::Token;
 use crate::tool::runtime::ToolRuntime;
 use crate::tool::{Caller, Risk};
 use crate::turn::{Outcome, Step, TURN_FORMAT, Times, Turn, TurnId};
+use crate::workflows::Workflows;
 
 /// How many turns are worked on at once; more wait.
 const MAX_TURNS_AT_ONCE: usize = 8;
@@ -85,6 +86,7 @@ pub struct Orchestrator {
     entities: Arc<Entities>,
     tools: Arc<ToolRuntime>,
     router: Router,
+    workflows: Arc<Workflows>,
     store: Store,
     clock: Arc<dyn Clock>,
     random: Arc<Mutex<dyn Rng + Send>>,
@@ -104,6 +106,8 @@ pub struct OrchestratorParts {
     pub tools: Arc<ToolRuntime>,
     /// The rules that say who deals with an intent.
     pub router: Router,
+    /// What users' own intents begin.
+    pub workflows: Arc<Workflows>,
     /// Where turns and events go.
     pub store: Store,
     /// What time it is.
@@ -128,6 +132,7 @@ impl Orchestrator {
             entities: parts.entities,
             tools: parts.tools,
             router: parts.router,
+            workflows: parts.workflows,
             store: parts.store,
             clock: parts.clock,
             random: parts.random,

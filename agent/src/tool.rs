@@ -1,7 +1,7 @@
 //! Tools: what the appliance can do, and the one way in which anything is done.
 //!
-//! Owns the form of a tool ([`ToolSpec`], [`Tool`]) and of a call ([`Caller`], [`CallStatus`]). Voice, panel, MQTT, CLI
-//! and schedules all call tools through the tool runtime, which checks schema, role, rate and confirmation, bounds the time,
+//! Owns the form of a tool ([`ToolSpec`], [`Tool`]) and of a call ([`Caller`], [`CallStatus`]). Voice, panel, MQTT, CLI,
+//! schedules and workflows all call tools through the tool runtime, which checks schema, role, rate and confirmation, bounds the time,
 //! blanks secrets and records every call and refusal. There is no second way to switch a line.
 
 pub mod confirmation;
@@ -65,11 +65,14 @@ pub enum Source {
     Timer,
     /// A schedule was due.
     Schedule,
+    /// A step of a workflow.
+    Workflow,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 6] = [Self::Voice, Self::Panel, Self::Cli, Self::Fleet, Self::Timer, Self::Schedule];
+    pub const ALL: [Self; 7] =
+        [Self::Voice, Self::Panel, Self::Cli, Self::Fleet, Self::Timer, Self::Schedule, Self::Workflow];
 
     /// Its name, as in the configuration and in answers.
     pub const fn name(self) -> &'static str {
@@ -80,6 +83,7 @@ impl Source {
             Self::Fleet => "fleet",
             Self::Timer => "timer",
             Self::Schedule => "schedule",
+            Self::Workflow => "workflow",
         }
     }
 }
@@ -121,6 +125,11 @@ impl Caller {
     /// A schedule that is due, with the role of whoever made it.
     pub fn schedule(id: &str, role: Role) -> Self {
         Self { source: Source::Schedule, role, name: Some(id.to_owned()) }
+    }
+
+    /// A run of the workflow `name`, with the role of whoever made that.
+    pub fn workflow(name: &str, role: Role) -> Self {
+        Self { source: Source::Workflow, role, name: Some(name.to_owned()) }
     }
 
     /// The fleet behind link `link`: an operator.

@@ -11,6 +11,7 @@ pub mod intents;
 pub mod local_commands;
 pub mod output;
 pub mod route;
+pub mod workflows;
 
 use std::path::PathBuf;
 
@@ -116,6 +117,11 @@ pub(crate) enum Command {
     Status,
     /// What the appliance can do
     Tools,
+    /// What the appliance does by itself
+    Workflows {
+        #[command(subcommand)]
+        command: workflows::WorkflowsCommand,
+    },
     /// Call a tool
     Call {
         /// Its name
@@ -156,5 +162,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Tools => daemon_commands::tools(place).await,
         Command::Call { tool, args, confirm } => daemon_commands::call(place, &tool, &args, confirm.as_deref()).await,
         Command::Route { command } => route::run(place, command).await,
+        Command::Workflows { command } => workflows::run(place, command).await,
     }
 }

@@ -1,6 +1,6 @@
 //! The daemon from start to stop.
 //!
-//! Owns the process: the log, the order of a start, the signals (SIGHUP reads entities and sentences again), the word to systemd, and the exit status (0 stopped in
+//! Owns the process: the log, the order of a start, the signals (SIGHUP reads entities, workflows and sentences again), the word to systemd, and the exit status (0 stopped in
 //! good order, 1 it failed, 2 the configuration is wrong).
 
 use std::io::IsTerminal as _;
@@ -165,7 +165,7 @@ async fn live(
     Ok(())
 }
 
-/// Reads entities and sentences again at each SIGHUP; several that come during one reading are one. To a daemon of a terminal it
+/// Reads entities, workflows and sentences again at each SIGHUP; several that come during one reading are one. To a daemon of a terminal it
 /// says that this was closed, and only then does this return.
 async fn reload_on(hangup: &mut Signal, running: &Running, notifier: &Notifier) {
     let told = |sent: Result<(), systemd::NotifyError>| {

@@ -26,6 +26,7 @@ use victus_agent::appliance::{Appliance, AssembleError, Identity, Parts};
 use victus_agent::event::{BootId, EventKind};
 use victus_agent::health::Health;
 use victus_agent::store::{Store, StoreError, StoreOptions};
+use victus_agent::workflows::catalogue::Folders;
 use victus_hw::clock::{Clock, Monotonic};
 use victus_hw::serial::Instrument;
 use victus_web::listen::{ListenError, Listener};
@@ -164,6 +165,8 @@ pub async fn start(config: Arc<Config>, settings: Settings) -> Result<Running, S
     if settled > 0 {
         log::warn!(turns = settled; "the last stop cut requests off; they are recorded as interrupted and not run again");
     }
+    appliance.workflows.set_folders(workflow_folders(&config, &settings));
+    Arc::clone(&appliance.workflows).reload().await;
     let began = settings.began;
     let next = NextRecogniser::default();
     let ears = config.voice.enabled.then(|| Ears {
@@ -211,6 +214,11 @@ impl Running {
             log::error!("the store did not close cleanly; it is checked at the next start");
         }
     }
+}
+
+/// Where workflows lie: the administrator's beside the configuration, others in the state folder.
+fn workflow_folders(config: &Config, settings: &Settings) -> Folders {
+    Folders { files: config.device.workflows.clone(), made: settings.state.join("workflows") }
 }
 
 /// Where a simulated appliance keeps its lines.

@@ -16,3 +16,4 @@ mod routes;
 mod schedules;
 mod sentences;
 mod shutdown;
+mod workflows;

@@ -10,6 +10,7 @@ export const GROUPS = [
   ["Voice", ["voice"]],
   ["Timers", ["timer_started", "timer_finished", "timer_changed", "schedule_created", "schedule_changed", "schedule_ran",
     "schedule_missed"]],
+  ["Workflows", ["workflow_started", "workflow_step", "workflow_finished", "workflow_faulty"]],
   ["Connections", ["link_changed", "command_handled", "message_rejected"]],
   ["Health", ["appliance_started", "appliance_stopping", "sentences_loaded", "configuration_loaded", "configuration_refused", "loop_changed", "loop_crashed", "breaker_opened", "breaker_closed", "store_set_aside",
     "store_damaged", "gap"]],
@@ -21,7 +22,7 @@ const OUTCOMES = {
 };
 
 const SOURCES = { voice: "spoken", panel: "typed in the panel", cli: "command line", fleet: "fleet", timer: "timer",
-  schedule: "schedule" };
+  schedule: "schedule", workflow: "workflow" };
 
 const CAUSES = {
   set: "", max_on: "because its longest time on was over", requirement_lost: "because something it needs was lost",
@@ -36,6 +37,7 @@ const STAGES = {
 const LOOPS = {
   announce: "Spoken announcements", changes: "Change watch", health: "Health watch", link: "Connection to",
   points: "Inputs and outputs", schedules: "Schedules", serial: "Serial port", timers: "Timers", voice: "Voice", web: "Panel",
+  workflows: "Workflows",
 };
 
 const OPENINGS = new Set(["valve", "cover"]);
@@ -64,6 +66,8 @@ export function valueWord(value, entity) {
 const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const quoted = (text) => `“${text}”`;
 const because = (why) => (why ? `: ${why}` : "");
+const stepWord = (state) => ({ uncertain: "was cut off, and what became of it is not known" })[state] ?? state;
+const runWord = (state) => ({ done: "is done", failed: "failed", cancelled: "was cancelled" })[state] ?? state;
 const timerName = (data) => (data.name ? `Timer ${quoted(data.name)}` : "A timer");
 
 const scheduleName = (data) => (data.name ? `The schedule ${quoted(data.name)}` : "A schedule");
@@ -132,6 +136,10 @@ const SENTENCES = {
   schedule_changed: (data) => `${scheduleName(data)} was ${data.state}`,
   schedule_ran: (data) => `${scheduleName(data)} ${RUNS[data.outcome] ?? data.outcome}${data.late_ms > 2000 ? `, ${span(data.late_ms)} late` : ""}`,
   schedule_missed: (data) => `${scheduleName(data)} was missed, ${counted(data.count, "time")}`,
+  workflow_started: (data) => `Workflow ${data.workflow} began${data.trigger?.intent ? `, asked for by ${data.trigger.intent}` : ""}`,
+  workflow_step: (data) => `Workflow ${data.workflow}: ${data.step} ${stepWord(data.state)}${because(data.reason)}`,
+  workflow_finished: (data) => `Workflow ${data.workflow} ${runWord(data.state)}${because(data.reason)}`,
+  workflow_faulty: (data) => `Workflow ${data.workflow} can't be used or did not begin: ${data.reason}`,
   link_changed: (data) => `Connection ${data.link} is ${data.up ? "connected" : "not connected"}${because(data.why)}`,
   command_handled: (data) => `Command ${data.id} from ${data.link}: ${data.state}`,
   message_rejected: (data) => `A message from ${data.source} was rejected: ${data.reason}`,
@@ -160,6 +168,9 @@ export function mark(event) {
     case "configuration_refused": case "breaker_opened": return "bad";
     case "breaker_closed": return "good";
     case "loop_changed": return { up: "good", degraded: "warn" }[data.state] ?? "bad";
+    case "workflow_faulty": return "warn";
+    case "workflow_step": return { failed: "bad", uncertain: "bad" }[data.state] ?? "";
+    case "workflow_finished": return { done: "good", cancelled: "warn" }[data.state] ?? "bad";
     case "link_changed": return data.up ? "good" : "warn";
     case "message_rejected": return "warn";
     case "schedule_missed": return "warn";

@@ -26,16 +26,17 @@ use victus_agent::store::{Store, StoreError};
 use victus_agent::tool::confirmation::{Permit, Token};
 use victus_agent::tool::{CallContext, CallStatus, IdempotencyKey};
 use victus_agent::turn::{Turn, TurnId};
+use victus_agent::workflows::run::{Run, RunId};
 use warp::http::StatusCode;
 
 use crate::Microphone;
 use crate::error::ApiError;
 use crate::guard::Visit;
 use explain::Supposition;
-use query::{AuditQuery, CompletionsQuery, EventsQuery, TurnsQuery};
+use query::{AuditQuery, CompletionsQuery, EventsQuery, RunsQuery, TurnsQuery};
 use view::{
-    AuditView, CallView, CompletionsView, EntitiesView, EventsView, RoutesView, SentencesView, StatusView, ToolsView,
-    TurnsView,
+    AuditView, CallView, CompletionsView, EntitiesView, EventsView, RoutesView, RunsView, SentencesView, StatusView,
+    ToolsView, TurnsView, WorkflowView, WorkflowsView,
 };
 
 /// The longest name of a conversation, in characters.
@@ -253,6 +254,31 @@ impl Api {
         }
     }
 
+    pub(crate) fn workflows(&self) -> WorkflowsView {
+        let catalogue = self.appliance.workflows.catalogue();
+        let workflows = catalogue.workflows.values().map(|workflow| WorkflowView::from(workflow.as_ref())).collect();
+        WorkflowsView { workflows, faults: catalogue.faults.clone() }
+    }
+
+    pub(crate) fn workflow(&self, name: &str) -> Result<WorkflowView, ApiError> {
+        let catalogue = self.appliance.workflows.catalogue();
+        let unknown = || ApiError::not_found(format!("there is no workflow {name}: /api/v1/workflows lists them"));
+        catalogue.workflows.get(name).map(|workflow| WorkflowView::from(workflow.as_ref())).ok_or_else(unknown)
+    }
+
+    pub(crate) async fn runs(&self, query: RunsQuery) -> Result<RunsView, ApiError> {
+        let workflows = self.appliance.workflows.clone();
+        let runs = self.read(move |_| workflows.runs(query.workflow.as_deref(), query.limit)).await?;
+        Ok(RunsView { runs })
+    }
+
+    pub(crate) async fn run(&self, id: &str) -> Result<Run, ApiError> {
+        let unknown = || ApiError::not_found(format!("there is no run {id}: /api/v1/runs lists the latest"));
+        let id = RunId::parse(id).ok_or_else(unknown)?;
+        let workflows = self.appliance.workflows.clone();
+        self.read(move |_| workflows.run(&id)).await?.ok_or_else(unknown)
+    }
+
     /// Makes the voice loop listen, as by its button.
     pub(crate) fn listen(&self) -> Result<(), ApiError> {
         let none = || {
@@ -308,7 +334,7 @@ fn request_text(text: &str) -> Result<String, ApiError> {
 /// The HTTP status that says the same as a refusal of the tool runtime.
 fn refusal_status(code: &str) -> StatusCode {
     match code {
-        "unknown_tool" => StatusCode::NOT_FOUND,
+        "unknown_tool" | "no_workflow" => StatusCode::NOT_FOUND,
         "bad_arguments" => StatusCode::BAD_REQUEST,
         "role" => StatusCode::FORBIDDEN,
         "rate" => StatusCode::TOO_MANY_REQUESTS,

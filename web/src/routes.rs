@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use warp::Filter;
@@ -22,7 +22,7 @@ use victus_agent::tool::IdempotencyKey;
 use victus_agent::tool::confirmation::Token;
 
 use crate::api::explain::Supposition;
-use crate::api::query::{self, AuditQuery, CompletionsQuery, EventsQuery, Pairs, TurnsQuery};
+use crate::api::query::{self, AuditQuery, CompletionsQuery, EventsQuery, Pairs, RunsQuery, TurnsQuery};
 use crate::api::{Api, Ask};
 use crate::error::{self, ApiError};
 use crate::guard::Visit;
@@ -157,6 +157,22 @@ where
             let (token, key) = (call.token()?, call.key()?);
             let (visit, args) = call.act::<Value>(&site.limits).await?;
             api.call(visit, name, args, (token, key)).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "workflows"] => call.read().map(|()| ok(&api.workflows())),
+        ["api", "v1", "workflows", name] => call.read().and_then(|()| api.workflow(name)).map(|view| ok(&view)),
+        ["api", "v1", "workflows", name, "run"] => {
+            let (token, key) = (call.token()?, call.key()?);
+            let (visit, input) = call.act::<Map<String, Value>>(&site.limits).await?;
+            let args = json!({"workflow": name, "input": input});
+            api.call(visit, "workflow.run", args, (token, key)).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "runs"] => {
+            call.takes(READ)?;
+            api.runs(RunsQuery::parse(&call.query)?).await.map(|view| ok(&view))
+        }
+        ["api", "v1", "runs", id] => {
+            call.read()?;
+            api.run(id).await.map(|run| ok(&run))
         }
         ["api", "v1", "ask"] => {
             let (visit, ask) = call.act::<Ask>(&site.limits).await?;

@@ -130,6 +130,7 @@ fn called(tool: &str, caller: &Caller, args: &Value, status: &CallStatus) -> Opt
         Source::Fleet => "by_fleet",
         Source::Timer => "by_timer",
         Source::Schedule => "by_schedule",
+        Source::Workflow => "by_workflow",
     };
     let value = if what == "set" { args["value"].as_f64() } else { None };
     Some(Happened { entity: args["entity"].as_str().map(str::to_owned), by: Some(by), value, ..new(what, weight) })

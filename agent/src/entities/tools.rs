@@ -13,7 +13,7 @@ use victus_hw::points::{PointValue, Refusal, Rule};
 
 use super::{Entities, Entity};
 use crate::tool::runtime::{RegisterError, ToolRuntime};
-use crate::tool::{CallContext, Rate, Risk, Role, Stakes, Tool, ToolError, ToolSpec};
+use crate::tool::{CallContext, Rate, Risk, Role, Source, Stakes, Tool, ToolError, ToolSpec};
 
 /// What an entity with a numeric value is set to when it is turned on.
 const FULL: f64 = 100.0;
@@ -239,8 +239,12 @@ impl Tool for Stop {
         Stakes::making_safe()
     }
 
-    fn call<'a>(&'a self, _args: Value, _context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
+    fn call<'a>(&'a self, _args: Value, context: &'a CallContext) -> BoxFuture<'a, Result<Value, ToolError>> {
         Box::pin(async move {
+            // A workflow that makes things safe does not end itself.
+            if context.caller.source != Source::Workflow {
+                self.entities.stopped.send_modify(|count| *count = count.saturating_add(1));
+            }
             let points = Arc::clone(self.entities.points());
             let failures = tokio::task::spawn_blocking(move || points.stop_all())
                 .await

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use super::plan::{Plan, plan};
+use super::plan::{self, Plan, plan};
 use super::route::{ASK_BELOW, Route, router};
 use super::understand::note_readings;
 use super::{Orchestrator, explain, later, recall, reply, undo};
@@ -189,7 +189,7 @@ impl Orchestrator {
             let planned = match understood.intent.as_str() {
                 "VictusUndo" => undo::plan(turn, past),
                 intent if later::is(intent) => self.plan_later(turn, &understood, language)?,
-                _ => plan(&understood, &self.entities),
+                _ => self.plan_one(&understood),
             };
             match planned {
                 Plan::Steps(steps) => {
@@ -199,6 +199,10 @@ impl Orchestrator {
                 }
                 Plan::Missing(what) => {
                     self.ask_back(turn, Question::Missing { reading: understood, what }, language);
+                    return None;
+                }
+                Plan::Unknown => {
+                    (turn.outcome, turn.reply) = (Outcome::Refused, language.phrase("not_understood", &[]));
                     return None;
                 }
                 Plan::Unable(phrase) => {
@@ -224,6 +228,17 @@ impl Orchestrator {
     fn meaning(&self, turn: &Turn, parts: &[Part], language: &Language) -> String {
         let meaning = |part: &Part| explain::meaning(&part_of(turn, part), &self.entities, language);
         parts.iter().map(meaning).collect::<Vec<String>>().join("; ")
+    }
+
+    /// The plan of one reading: the appliance's own, or that of the workflow which a user's intent begins.
+    fn plan_one(&self, understood: &Understood) -> Plan {
+        match plan(understood, &self.entities) {
+            Plan::Unknown => match self.workflows.by_intent(&understood.intent) {
+                Some(workflow) => plan::workflow(&workflow, understood),
+                None => Plan::Unknown,
+            },
+            planned => planned,
+        }
     }
 
     /// Reads a plan back and asks whether it is to be done.
@@ -267,9 +282,9 @@ impl Orchestrator {
     fn parts_of(&self, readings: Vec<Understood>) -> Vec<Part> {
         let mut from = 0;
         let part = |understood: Understood| {
-            let count = match plan(&understood, &self.entities) {
+            let count = match self.plan_one(&understood) {
                 Plan::Steps(steps) => steps.len(),
-                Plan::Missing(_) | Plan::Unable(_) => 0,
+                Plan::Missing(_) | Plan::Unable(_) | Plan::Unknown => 0,
             };
             let steps = from..from + count;
             from = steps.end;

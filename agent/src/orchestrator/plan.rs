@@ -12,6 +12,7 @@ use crate::entities::{Entities, Entity};
 use crate::timers::MAX_DURATION;
 use crate::turn::{OnFailure, Step};
 use crate::volume::tools::STEP;
+use crate::workflows::check::RUN_TOOL;
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +23,39 @@ pub enum Plan {
     Missing(Missing),
     /// Nothing, because what was asked for does not exist or cannot be: the key of the reply that says so.
     Unable(&'static str),
+    /// Nothing by itself: it is an intent of users' own sentences.
+    Unknown,
 }
+
+/// The intents that the appliance deals with itself; what users call theirs may begin a workflow.
+pub const OWN_INTENTS: [&str; 26] = [
+    "HassTurnOn",
+    "HassTurnOff",
+    "HassToggle",
+    "HassLightSet",
+    "HassSetPosition",
+    "HassFanSetSpeed",
+    "HassGetState",
+    "HassStartTimer",
+    "HassCancelTimer",
+    "HassCancelAllTimers",
+    "HassPauseTimer",
+    "HassUnpauseTimer",
+    "HassTimerStatus",
+    "HassSetVolume",
+    "HassSetVolumeRelative",
+    "HassGetCurrentTime",
+    "HassGetCurrentDate",
+    "VictusStatus",
+    "VictusHistory",
+    "VictusAlarms",
+    "VictusCapabilities",
+    "VictusStop",
+    "HassNevermind",
+    "VictusRepeat",
+    "VictusExplain",
+    "VictusUndo",
+];
 
 /// Makes the plan.
 pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
@@ -54,8 +87,13 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
         "VictusCapabilities" => one(step("appliance.capabilities", json!({}))),
         "VictusStop" => one(step("appliance.stop", json!({}))),
         "HassNevermind" | "VictusRepeat" | "VictusExplain" => Plan::Steps(Vec::new()),
-        _ => Plan::Unable("not_understood"),
+        _ => Plan::Unknown,
     }
+}
+
+/// The plan that begins a workflow with what was said.
+pub fn workflow(name: &str, understood: &Understood) -> Plan {
+    one(step(RUN_TOOL, json!({"workflow": name, "intent": understood.intent, "input": understood.slots})))
 }
 
 fn step(tool: &str, args: Value) -> Step {

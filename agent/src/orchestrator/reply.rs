@@ -88,7 +88,7 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
             let volume = language.spoken().number(speaker.result()["to"].as_f64().unwrap_or_default());
             speaker.say("default", &[("volume", &volume)])
         }
-        _ => speaker.say("default", &[]),
+        _ => speaker.say_with_slots("default"),
     }
 }
 
@@ -123,6 +123,14 @@ impl Speaker<'_> {
         let given =
             self.language.responses.has(&key) && wanted.iter().all(|wanted| values.iter().any(|(it, _)| it == wanted));
         given.then(|| self.language.phrase(&key, &values))
+    }
+
+    /// The words of users' own intents: what was said is in them.
+    fn say_with_slots(&self, key: &str) -> String {
+        let said: Vec<(String, String)> =
+            (self.understood.slots.iter()).map(|(slot, value)| (slot.clone(), self.slot_in_words(value))).collect();
+        let values: Vec<(&str, &str)> = said.iter().map(|(slot, value)| (slot.as_str(), value.as_str())).collect();
+        self.say(key, &values)
     }
 
     fn slot_in_words(&self, value: &Value) -> String {

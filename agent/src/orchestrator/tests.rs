@@ -298,3 +298,15 @@ async fn the_same_request_and_state_give_the_same_plan() {
         assert!(!first.plan.is_empty(), "{text}");
     }
 }
+
+#[test]
+fn every_intent_that_is_dealt_with_is_the_appliances_own() {
+    let bench = bench();
+    let (sentences, _) = Sentences::for_language("en", None);
+    for intent in sentences.intents().into_iter().chain(plan::OWN_INTENTS) {
+        let own = plan::OWN_INTENTS.contains(&intent);
+        let understood = Understood { intent: intent.to_owned(), ..Understood::default() };
+        let planned = intent == "VictusUndo" || plan::plan(&understood, &bench.appliance.entities) != Plan::Unknown;
+        assert_eq!((own, planned), (true, true), "{intent}");
+    }
+}

@@ -62,13 +62,25 @@ enum Effect {
 }
 
 fn effect(done: &StepResult) -> Effect {
-    if done.status != CallStatus::Done {
-        return Effect::None;
+    match done.status {
+        CallStatus::Done => effect_of(&done.step.tool, &done.step.args, &done.result),
+        _ => Effect::None,
     }
+}
+
+/// The call that takes a call back which was done; none where it left nothing behind, or what can't be taken back.
+pub fn inverse_of(tool: &str, args: &Value, result: &Value) -> Option<Step> {
+    match effect_of(tool, args, result) {
+        Effect::Reversible(step) => Some(step),
+        Effect::None | Effect::Final => None,
+    }
+}
+
+fn effect_of(tool: &str, args: &Value, result: &Value) -> Effect {
     let reverse = |tool: &str, args: Value| Effect::Reversible(Step::new(tool, args));
-    match done.step.tool.as_str() {
+    match tool {
         "entity.turn_on" | "entity.turn_off" | "entity.toggle" | "entity.set_value" => {
-            let (entity, from, to) = (&done.step.args["entity"], &done.result["from"], &done.result["to"]);
+            let (entity, from, to) = (&args["entity"], &result["from"], &result["to"]);
             match from {
                 _ if from == to => Effect::None,
                 Value::Bool(true) => reverse("entity.turn_on", json!({"entity": entity})),
@@ -78,24 +90,24 @@ fn effect(done: &StepResult) -> Effect {
                 _ => Effect::Final,
             }
         }
-        "speech.set_volume" | "speech.change_volume" => match &done.result["from"] {
-            from if *from == done.result["to"] => Effect::None,
+        "speech.set_volume" | "speech.change_volume" => match &result["from"] {
+            from if *from == result["to"] => Effect::None,
             from => reverse("speech.set_volume", json!({"percent": from})),
         },
-        "timer.start" => reverse("timer.cancel", json!({"timer": done.result["timer"]})),
-        "timer.pause" => reverse("timer.resume", json!({"timer": done.result["timer"]})),
-        "timer.resume" => reverse("timer.pause", json!({"timer": done.result["timer"]})),
+        "timer.start" => reverse("timer.cancel", json!({"timer": result["timer"]})),
+        "timer.pause" => reverse("timer.resume", json!({"timer": result["timer"]})),
+        "timer.resume" => reverse("timer.pause", json!({"timer": result["timer"]})),
         "timer.change" => {
-            let by_seconds = done.step.args["by_seconds"].as_i64().unwrap_or_default();
-            reverse("timer.change", json!({"timer": done.result["timer"], "by_seconds": -by_seconds}))
+            let by_seconds = args["by_seconds"].as_i64().unwrap_or_default();
+            reverse("timer.change", json!({"timer": result["timer"], "by_seconds": -by_seconds}))
         }
-        "schedule.create" => reverse("schedule.delete", json!({"schedule": done.result["schedule"]})),
+        "schedule.create" => reverse("schedule.delete", json!({"schedule": result["schedule"]})),
         "schedule.set_enabled" => {
-            let enabled = done.step.args["enabled"] != true;
-            reverse("schedule.set_enabled", json!({"schedule": done.result["schedule"], "enabled": enabled}))
+            let enabled = args["enabled"] != true;
+            reverse("schedule.set_enabled", json!({"schedule": result["schedule"], "enabled": enabled}))
         }
-        "schedule.delete" if done.result["deleted"] == 0 => Effect::None,
-        "timer.cancel_all" if done.result["cancelled"] == 0 => Effect::None,
+        "schedule.delete" if result["deleted"] == 0 => Effect::None,
+        "timer.cancel_all" if result["cancelled"] == 0 => Effect::None,
         "timer.cancel" | "timer.cancel_all" | "schedule.delete" | "appliance.stop" => Effect::Final,
         _ => Effect::None,
     }

@@ -56,10 +56,12 @@ pub(super) enum Tree {
     Audit = 9,
     /// Calls under a key.
     Calls = 10,
+    /// Runs of workflows.
+    Runs = 11,
 }
 
 impl Tree {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::State,
         Self::Journal,
         Self::Turns,
@@ -71,6 +73,7 @@ impl Tree {
         Self::Schedules,
         Self::Audit,
         Self::Calls,
+        Self::Runs,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -86,6 +89,7 @@ impl Tree {
             Self::Schedules => "schedules",
             Self::Audit => "audit",
             Self::Calls => "calls",
+            Self::Runs => "runs",
         }
     }
 

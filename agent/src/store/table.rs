@@ -28,6 +28,8 @@ pub enum TableName {
     Calls,
     /// What belongs to no other table.
     Meta,
+    /// Runs of workflows.
+    Runs,
 }
 
 impl TableName {
@@ -39,6 +41,7 @@ impl TableName {
             Self::Schedules => Tree::Schedules,
             Self::Calls => Tree::Calls,
             Self::Meta => Tree::Meta,
+            Self::Runs => Tree::Runs,
         }
     }
 

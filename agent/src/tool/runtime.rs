@@ -174,6 +174,19 @@ impl ToolRuntime {
         Ok((&registered.spec, registered.tool.stakes(args)))
     }
 
+    /// Why these arguments do not fit the tool of that name, as a sentence; none where they do, or there is no such tool.
+    pub fn misfit(&self, name: &str, args: &Value) -> Option<String> {
+        match check_arguments(self.tools.get(name)?, args) {
+            Err(ToolError::BadArguments(reason)) => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether a person has to agree to this call before it is made. False where there is no such tool.
+    pub fn needs_confirmation(&self, name: &str, args: &Value) -> bool {
+        self.tools.get(name).is_some_and(|registered| registered.tool.stakes(args).confirm)
+    }
+
     /// Calls a tool, or refuses to, and records which. Never panics, and returns within the tool's timeout and the time
     /// that the store takes to record the call.
     pub async fn call(&self, name: &str, args: Value, context: &CallContext) -> CallResult {

@@ -53,8 +53,10 @@
 //! At most 64 steps in all. A name stands for one step in the whole file, branches included. `undo` is no value of
 //! `on_error` in the failure branch.
 
+mod file;
 pub mod read;
 pub mod template;
+mod values;
 
 use std::time::Duration;
 
@@ -274,6 +276,15 @@ impl Definition {
         self.triggers.iter().filter_map(|trigger| match &trigger.kind {
             TriggerKind::Intent(intent) => Some(intent.as_str()),
             _ => None,
+        })
+    }
+
+    /// The trigger that a request has pulled: by its intent, or as a command of the fleet.
+    pub fn trigger_of(&self, intent: Option<&str>, command: bool) -> Option<&Trigger> {
+        self.triggers.iter().find(|trigger| match &trigger.kind {
+            TriggerKind::Intent(name) => intent == Some(name),
+            TriggerKind::Command => command,
+            TriggerKind::Schedule(_) | TriggerKind::Entity(_) => false,
         })
     }
 

@@ -132,7 +132,9 @@ impl Expression {
         }
         let outcome = std::panic::catch_unwind(AssertUnwindSafe(|| self.program.execute(&context)));
         let value = match outcome {
-            Ok(Ok(value)) => from_cel(&value, 8).ok_or_else(|| failed("it is nothing that a tool can be told".to_owned())),
+            Ok(Ok(value)) => {
+                from_cel(&value, 8).ok_or_else(|| failed("it is nothing that a tool can be told".to_owned()))
+            }
             Ok(Err(error)) => Err(failed(in_words(&error))),
             Err(_panicked) => Err(failed("the interpreter crashed".to_owned())),
         }?;
@@ -201,7 +203,8 @@ impl Walk<'_> {
                     self.uses.entities.insert(id.to_owned());
                     return Ok(());
                 }
-                if let (Some(IdedExpr { expr: Expr::Ident(name), .. }), "_[_]") = (call.args.first(), call.func_name.as_str())
+                if let (Some(IdedExpr { expr: Expr::Ident(name), .. }), "_[_]") =
+                    (call.args.first(), call.func_name.as_str())
                     && name == "entity"
                 {
                     return Err("the id of an entity is written out, as in entity[\"fan.hall\"]".to_owned());
@@ -267,11 +270,10 @@ impl Walk<'_> {
 /// The id in `entity["ID"]`.
 fn entity_id<'a>(function: &str, args: &'a [IdedExpr]) -> Option<&'a str> {
     match (function, args) {
-        ("_[_]", [IdedExpr { expr: Expr::Ident(name), .. }, IdedExpr { expr: Expr::Literal(LiteralValue::String(id)), .. }])
-            if name == "entity" =>
-        {
-            Some(id.inner())
-        }
+        (
+            "_[_]",
+            [IdedExpr { expr: Expr::Ident(name), .. }, IdedExpr { expr: Expr::Literal(LiteralValue::String(id)), .. }],
+        ) if name == "entity" => Some(id.inner()),
         _ => None,
     }
 }
@@ -301,9 +303,7 @@ fn from_cel(value: &cel::Value, depth: usize) -> Option<Value> {
         cel::Value::UInt(number) => Value::from(*number),
         cel::Value::Float(number) => number_of(*number)?,
         cel::Value::String(text) => Value::String(text.as_str().to_owned()),
-        cel::Value::List(items) => {
-            Value::Array(items.iter().map(|item| from_cel(item, depth)).collect::<Option<_>>()?)
-        }
+        cel::Value::List(items) => Value::Array(items.iter().map(|item| from_cel(item, depth)).collect::<Option<_>>()?),
         cel::Value::Map(map) => {
             let fields: BTreeMap<String, &cel::Value> =
                 map.map.iter().map(|(name, value)| (name.to_string(), value)).collect();

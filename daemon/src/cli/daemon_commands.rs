@@ -147,7 +147,7 @@ fn agreed(tool: &str, args: &Value) -> Result<bool, Failure> {
 }
 
 /// `KEY=VALUE...` as an object; a value that is JSON is taken as such, anything else as text.
-fn arguments(args: &[String]) -> Result<Value, Failure> {
+pub(super) fn arguments(args: &[String]) -> Result<Value, Failure> {
     let mut object = Map::new();
     for arg in args {
         let Some((key, value)) = arg.split_once('=') else {

@@ -28,7 +28,7 @@ const VARIABLE_PREFIX: &str = "VICTUS__";
 /// Where the configuration comes from.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// The main file. `conf.d` and `sentences` lie beside it.
+    /// The main file. `conf.d`, `sentences` and `workflows` lie beside it.
     pub main: PathBuf,
     /// Whether somebody named the main file; then it is a fault if it is missing.
     pub main_named: bool,
@@ -60,6 +60,11 @@ impl Sources {
     /// Where users put sentences of their own, a folder for each language.
     pub fn sentences_folder(&self) -> PathBuf {
         self.main.parent().unwrap_or(Path::new("")).join("sentences")
+    }
+
+    /// Where the administrator puts workflows.
+    pub fn workflows_folder(&self) -> PathBuf {
+        self.main.parent().unwrap_or(Path::new("")).join("workflows")
     }
 
     /// The folder of further files beside the main file.

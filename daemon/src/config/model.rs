@@ -46,6 +46,8 @@ pub struct Device {
     pub language: String,
     /// Where users' sentences of this language lie, whether or not there are any.
     pub sentences: PathBuf,
+    /// Where the administrator's workflows lie, whether or not there are any.
+    pub workflows: PathBuf,
     /// The time zone in which people speak of time.
     pub timezone: TimeZone,
 }

@@ -51,7 +51,7 @@ pub(super) fn device(reader: Reader<'_>, sources: &Sources) -> Device {
     });
     reader.finish();
     let sentences = folder.join(&language);
-    Device { id, site, language, sentences, timezone }
+    Device { id, site, language, sentences, workflows: sources.workflows_folder(), timezone }
 }
 
 /// A language that is built in, or has a folder of users' sentences. Its code is part of a path, and plain.

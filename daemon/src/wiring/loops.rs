@@ -107,6 +107,16 @@ fn spawn_required(supervisor: &mut Supervisor, appliance: &Arc<Appliance>, web: 
         }
     });
     spawn_clockwork(supervisor, appliance);
+    let workflows = Arc::clone(&appliance.workflows);
+    supervisor.spawn(required("workflows"), move |context| {
+        let workflows = Arc::clone(&workflows);
+        async move {
+            context.up();
+            let (pulse, stop) = (context.pulse(), context.stop().clone());
+            workflows.serve(move || pulse.beat(), stop).await?;
+            Ok(())
+        }
+    });
     let all = Arc::clone(appliance);
     supervisor.spawn(required("health"), move |context| {
         let appliance = Arc::clone(&all);

@@ -1,4 +1,4 @@
-//! Entities and sentences read again while everything runs.
+//! Entities, workflows and sentences read again while everything runs.
 //!
 //! Owns the order of a reload: first the entities (`configuration`), then the sentences, which are compiled for
 //! their names; and the way from changed sentence files to what is understood, said and heard from the next request on. Promises that
@@ -26,7 +26,7 @@ pub(super) struct Ears {
     pub(super) next: NextRecogniser,
 }
 
-/// Reads entities and sentences again.
+/// Reads entities, workflows and sentences again.
 pub struct Reload {
     pub(super) config: Arc<Config>,
     pub(super) appliance: Arc<Appliance>,
@@ -44,6 +44,12 @@ pub fn load_sentences(config: &Config) -> (Sentences, Vec<Problem>) {
 }
 
 impl Reload {
+    /// Reads the workflow files and takes what they say. Runs that have begun keep the text with which they began.
+    async fn workflows(&self) {
+        let (workflows, faults) = Arc::clone(&self.appliance.workflows).reload().await;
+        log::info!(workflows, faults; "the workflows were read");
+    }
+
     /// Reads the files and takes what they say.
     pub async fn again(self: Arc<Self>) {
         let this = Arc::clone(&self);
@@ -55,6 +61,7 @@ impl Reload {
             Ok(None) => {}
             Err(error) => log::error!("the entities stay as they are: reading them crashed: {error}"),
         }
+        self.workflows().await;
         self.sentences().await;
     }
 

@@ -8,6 +8,7 @@ use victus_agent::event::Position;
 use victus_agent::intents::completions::MAX_COMPLETIONS;
 use victus_agent::orchestrator::MAX_REQUEST_CHARACTERS;
 use victus_agent::turn::TurnId;
+use victus_agent::workflows::definition::is_name;
 
 use super::parse_position;
 use crate::error::ApiError;
@@ -25,6 +26,10 @@ const EVENTS: usize = 100;
 const MAX_ENTRIES: usize = 500;
 /// How many audit entries an answer has where nothing is said.
 const ENTRIES: usize = 100;
+/// The most runs of one answer.
+const MAX_RUNS: usize = 50;
+/// How many runs an answer has where nothing is said.
+const RUNS: usize = 20;
 
 /// How many completions an answer has where nothing is said.
 const COMPLETIONS: usize = 8;
@@ -36,6 +41,13 @@ pub(crate) type Pairs = Vec<(String, String)>;
 #[derive(Debug, PartialEq)]
 pub(crate) struct TurnsQuery {
     pub(crate) before: Option<TurnId>,
+    pub(crate) limit: usize,
+}
+
+/// `GET /api/v1/runs`.
+#[derive(Debug, PartialEq)]
+pub(crate) struct RunsQuery {
+    pub(crate) workflow: Option<String>,
     pub(crate) limit: usize,
 }
 
@@ -84,6 +96,16 @@ impl TurnsQuery {
             TurnId::parse(text).ok_or_else(|| refuse("before", text, "the id of a turn, as in `turn` of /api/v1/turns"))
         });
         Ok(Self { before: before.transpose()?, limit: parse_limit(limit, TURNS, MAX_TURNS)? })
+    }
+}
+
+impl RunsQuery {
+    pub(crate) fn parse(pairs: &Pairs) -> Result<Self, ApiError> {
+        let [workflow, limit] = parameters(pairs, ["workflow", "limit"])?;
+        if let Some(name) = workflow.filter(|name| !is_name(name)) {
+            return Err(refuse("workflow", name, "the name of a workflow, as in /api/v1/workflows"));
+        }
+        Ok(Self { workflow: workflow.map(str::to_owned), limit: parse_limit(limit, RUNS, MAX_RUNS)? })
     }
 }
 

@@ -10,8 +10,10 @@ use victus_agent::intents::Completion;
 use victus_agent::intents::sample::Examples;
 use victus_agent::orchestrator::route::Rules;
 use victus_agent::store::AuditEntry;
-use victus_agent::tool::{CallStatus, ToolSpec};
+use victus_agent::tool::{CallStatus, Role, ToolSpec};
 use victus_agent::turn::{Turn, TurnId};
+use victus_agent::workflows::catalogue::{Fault, Origin, Workflow};
+use victus_agent::workflows::run::Run;
 
 /// `GET /api/v1/status`.
 #[derive(Debug, Serialize)]
@@ -36,6 +38,54 @@ pub(crate) struct TurnsView {
     pub(crate) turns: Vec<Turn>,
     /// What to give as `before` for the next older ones; none at the end.
     pub(crate) next: Option<TurnId>,
+}
+
+/// `GET /api/v1/workflows`.
+#[derive(Debug, Serialize)]
+pub(crate) struct WorkflowsView {
+    /// Those that can be used.
+    pub(crate) workflows: Vec<WorkflowView>,
+    /// What is wrong with files.
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// `GET /api/v1/workflows/NAME`.
+#[derive(Debug, Serialize)]
+pub(crate) struct WorkflowView {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) version: String,
+    pub(crate) role: Role,
+    /// `file` or `made`.
+    pub(crate) origin: Origin,
+    /// The intents that begin it.
+    pub(crate) intents: Vec<String>,
+    /// The names of its steps, those of the failure branch too.
+    pub(crate) steps: Vec<String>,
+    /// The text of the file.
+    pub(crate) definition: String,
+}
+
+impl From<&Workflow> for WorkflowView {
+    fn from(workflow: &Workflow) -> Self {
+        let definition = &workflow.definition;
+        Self {
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            version: definition.version(),
+            role: definition.role,
+            origin: workflow.origin,
+            intents: definition.intents().map(str::to_owned).collect(),
+            steps: definition.steps.iter().map(|step| step.name.clone()).collect(),
+            definition: definition.text.clone(),
+        }
+    }
+}
+
+/// `GET /api/v1/runs`, newest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct RunsView {
+    pub(crate) runs: Vec<Run>,
 }
 
 /// `GET /api/v1/sentences`: what can be said.

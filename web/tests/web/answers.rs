@@ -41,6 +41,8 @@ async fn every_answer_has_its_form() {
     let bench = Bench::start().await;
     bench.appliance.health.register("points", true);
     bench.appliance.health.set("voice", LoopState::Degraded("no microphone".to_owned()));
+    let shift = r#"{"name":"shift","definition":"limits = { runs_at_once = 2 }\n[[step]]\nwait = '1s'\n"}"#;
+    assert_form("put", &bench.control().post("/api/v1/tools/workflow.put", shift).await);
     for door in [bench.network(), bench.control()] {
         let turn = door.post("/api/v1/ask", r#"{"text":"turn on the extraction fan","conversation":"bench"}"#).await;
         assert_form("turn", &turn);
@@ -58,6 +60,12 @@ async fn every_answer_has_its_form() {
         assert_form("audit_verify", &door.get("/api/v1/audit/verify").await);
         assert_form("tools", &door.get("/api/v1/tools").await);
         assert_form("sentences", &door.get("/api/v1/sentences").await);
+        assert_form("workflows", &door.get("/api/v1/workflows").await);
+        assert_form("workflow", &door.get("/api/v1/workflows/shift").await);
+        assert_form("begun", &door.post("/api/v1/workflows/shift/run", r#"{"who":"ada"}"#).await);
+        assert_form("runs", &door.get("/api/v1/runs?workflow=shift&limit=1").await);
+        let run = door.get("/api/v1/runs").await.json()["runs"][0]["run"].as_str().unwrap().to_owned();
+        assert_form("run", &door.get(&format!("/api/v1/runs/{run}")).await);
         assert_form("completions", &door.get("/api/v1/completions?text=turn+on+the+ex").await);
         assert_form("routes", &door.get("/api/v1/routes").await);
         let explained = door.post("/api/v1/routes/explain", r#"{"text":"turn on the extraction fan"}"#).await;

@@ -21,6 +21,7 @@ use victus_agent::health::Health;
 use victus_agent::intents::Sentences;
 use victus_agent::store::{Store, StoreOptions};
 use victus_agent::tool::{CallContext, Risk, Role, Tool, ToolError, ToolSpec};
+use victus_agent::workflows::catalogue::Folders;
 use victus_hw::clock::{Clock, SimulatedClock};
 use victus_hw::gpio::{Level, LineReference, SimulatedGpio};
 use victus_hw::points::{Limits as PointLimits, PointConfig, PointDriver, Points};
@@ -194,5 +195,8 @@ fn appliance(folder: &TempDir, gate: Arc<Gate>) -> Appliance {
         boot,
         tools: vec![gate],
     };
-    Appliance::assemble(parts).unwrap().0
+    let appliance = Appliance::assemble(parts).unwrap().0;
+    let (files, made) = (folder.path().join("files"), folder.path().join("made"));
+    appliance.workflows.set_folders(Folders { files, made });
+    appliance
 }

@@ -7,16 +7,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 
-use serde::Deserialize;
 use toml::Spanned;
-use victus_hw::points::PointValue;
 
+use super::file::{Days, File, RawLimits, RawStep, RawTrigger};
 use super::template::Template;
+use super::values::{clock_time, days, duration, point_value, rate};
 use super::{
     Action, Definition, Hold, Limits, MAX_BRANCHES, MAX_DURATION, MAX_FILE_BYTES, MAX_NAME_BYTES, MAX_RUNS_AT_ONCE,
     MAX_STEPS, MAX_TRIGGERS, OnError, Schedule, Step, Trigger, TriggerKind, is_name,
 };
-use crate::tool::{Rate, Role};
 use crate::workflows::expression::Expression;
 
 /// Something that is wrong with a definition.
@@ -26,75 +25,6 @@ pub struct Wrong {
     pub line: u32,
     /// What, as a sentence.
     pub message: String,
-}
-
-/// The days of the week, Monday first.
-const DAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    description: Option<String>,
-    #[serde(default = "operator")]
-    role: Role,
-    when: Option<Spanned<String>>,
-    #[serde(default)]
-    limits: RawLimits,
-    #[serde(default)]
-    trigger: Vec<Spanned<RawTrigger>>,
-    #[serde(default)]
-    step: Vec<Spanned<RawStep>>,
-    #[serde(default)]
-    on_failure: Vec<Spanned<RawStep>>,
-}
-
-fn operator() -> Role {
-    Role::Operator
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawLimits {
-    duration: Option<Spanned<String>>,
-    runs_at_once: Option<Spanned<u32>>,
-    rate: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawTrigger {
-    intent: Option<Spanned<String>>,
-    every: Option<Spanned<Days>>,
-    at: Option<Spanned<String>>,
-    entity: Option<Spanned<String>>,
-    above: Option<f64>,
-    below: Option<f64>,
-    is: Option<Spanned<toml::Value>>,
-    #[serde(rename = "for")]
-    hold: Option<Spanned<String>>,
-    command: Option<Spanned<bool>>,
-    when: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "the name of a day or a list of them")]
-enum Days {
-    One(String),
-    Several(Vec<String>),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawStep {
-    name: Option<Spanned<String>>,
-    tool: Option<Spanned<String>>,
-    args: Option<Spanned<toml::Table>>,
-    wait: Option<Spanned<String>>,
-    wait_until: Option<Spanned<String>>,
-    timeout: Option<Spanned<String>>,
-    parallel: Option<Spanned<Vec<Vec<Spanned<RawStep>>>>>,
-    when: Option<Spanned<String>>,
-    on_error: Option<Spanned<OnError>>,
 }
 
 /// Reads the text of the workflow `name`.
@@ -219,7 +149,10 @@ impl Reader<'_> {
         if let Some(runs) = raw.runs_at_once {
             limits.runs_at_once = *runs.get_ref();
             if !(1..=MAX_RUNS_AT_ONCE).contains(runs.get_ref()) {
-                self.say(self.lines.line(&runs.span()), format!("runs_at_once is a number from 1 to {MAX_RUNS_AT_ONCE}"));
+                self.say(
+                    self.lines.line(&runs.span()),
+                    format!("runs_at_once is a number from 1 to {MAX_RUNS_AT_ONCE}"),
+                );
             }
         }
         if let Some(written) = raw.rate {
@@ -244,7 +177,10 @@ impl Reader<'_> {
             ("for", raw.hold.is_some() && raw.entity.is_none()),
         ];
         if let Some((key, _)) = stray.into_iter().find(|(_, stray)| *stray) {
-            self.say(line, format!("`{key}` belongs to a trigger with `{}`", if key == "at" { "every" } else { "entity" }));
+            self.say(
+                line,
+                format!("`{key}` belongs to a trigger with `{}`", if key == "at" { "every" } else { "entity" }),
+            );
             return None;
         }
         let kind = match (raw.intent, raw.every, raw.entity, raw.command) {
@@ -425,80 +361,5 @@ impl Step {
             Action::WaitUntil { until, .. } => look(until),
             Action::Wait(_) | Action::Parallel(_) => {}
         }
-    }
-}
-
-fn days(names: &[String]) -> Result<[bool; 7], String> {
-    let mut days = [false; 7];
-    for name in names {
-        let range = match name.as_str() {
-            "day" => 0..7,
-            "weekday" => 0..5,
-            "weekend" => 5..7,
-            name => match DAYS.iter().position(|day| *day == name) {
-                Some(day) => day..day + 1,
-                None => return Err(format!("expected day, weekday, weekend or a day such as monday, found \"{name}\"")),
-            },
-        };
-        days.iter_mut().enumerate().filter(|(day, _)| range.contains(day)).for_each(|(_, on)| *on = true);
-    }
-    if days.contains(&true) { Ok(days) } else { Err("expected at least one day".to_owned()) }
-}
-
-fn clock_time(text: &str) -> Option<(i8, i8)> {
-    let (hour, minute) = text.split_once(':')?;
-    let number = |digits: &str| {
-        if digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()) { digits.parse::<i8>().ok() } else { None }
-    };
-    let (hour, minute) = (number(hour)?, number(minute)?);
-    (hour < 24 && minute < 60).then_some((hour, minute))
-}
-
-/// Numbers with a unit, largest first, as in the configuration.
-fn duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-    let (mut rest, mut total, mut smallest) = (text, 0_u64, u64::MAX);
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, tail) = rest.split_at_checked(digits)?;
-        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, tail) = tail.split_at_checked(letters)?;
-        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        if *millis >= smallest {
-            return None;
-        }
-        total = number.parse::<u64>().ok()?.checked_mul(*millis)?.checked_add(total)?;
-        (rest, smallest) = (tail, *millis);
-    }
-    (!text.is_empty()).then(|| Duration::from_millis(total))
-}
-
-fn rate(text: &str) -> Option<Rate> {
-    let (count, per) = text.split_once('/')?;
-    let per = match per {
-        "s" => 1,
-        "min" | "m" => 60,
-        "h" => 3_600,
-        "d" => 86_400,
-        _ => return None,
-    };
-    let count = count.parse().ok().filter(|count| (1..=1000).contains(count))?;
-    Some(Rate { count, per: Duration::from_secs(per) })
-}
-
-fn point_value(value: &toml::Value) -> Result<PointValue, String> {
-    match value {
-        toml::Value::Boolean(on) => Ok(PointValue::Switch(*on)),
-        toml::Value::Integer(number) => {
-            #[expect(clippy::cast_precision_loss, reason = "nothing that is measured needs more than 53 bits")]
-            Ok(PointValue::Number(*number as f64))
-        }
-        toml::Value::Float(number) if number.is_finite() => Ok(PointValue::Number(*number)),
-        toml::Value::String(word) => match word.as_str() {
-            "on" | "open" | "locked" | "pressed" => Ok(PointValue::Switch(true)),
-            "off" | "closed" | "unlocked" | "released" => Ok(PointValue::Switch(false)),
-            other => Err(format!("expected on, off, open, closed, locked, unlocked or a number, found \"{other}\"")),
-        },
-        other => Err(format!("expected on, off or a number, found {other}")),
     }
 }

@@ -60,7 +60,8 @@ impl Template {
                 Self::List(items.iter().map(|item| Self::read_within(item, depth)).collect::<Result<_, _>>()?)
             }
             toml::Value::Table(table) => {
-                let field = |(name, value): (&String, &toml::Value)| Ok((name.clone(), Self::read_within(value, depth)?));
+                let field =
+                    |(name, value): (&String, &toml::Value)| Ok((name.clone(), Self::read_within(value, depth)?));
                 Self::Object(table.iter().map(field).collect::<Result<_, String>>()?)
             }
         })

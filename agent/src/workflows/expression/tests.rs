@@ -88,7 +88,9 @@ fn what_may_not_be_said_is_refused_when_it_is_loaded() {
 
 #[test]
 fn strange_texts_end_in_an_answer() {
-    let pieces = ["(", "!", "-", "a?b:", "[", "'", "\"", "\\", "1.e", "ü", "${", "&&", ".", "in ", "@", "0x", "r'", "\u{0}", "//"];
+    let pieces = [
+        "(", "!", "-", "a?b:", "[", "'", "\"", "\\", "1.e", "ü", "${", "&&", ".", "in ", "@", "0x", "r'", "\u{0}", "//",
+    ];
     for piece in pieces {
         for count in [1, 7, 40, 400] {
             let text: String = piece.repeat(count).chars().take(400).collect();

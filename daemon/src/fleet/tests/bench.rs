@@ -14,11 +14,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use victus_agent::appliance::{Appliance, Identity, Parts};
 use victus_agent::entities::{Entity, EntityKind};
-use victus_agent::event::{Event, EventKind, Position};
+use victus_agent::event::{Event, EventKind, Position, TraceId};
 use victus_agent::health::{Health, LoopState};
 use victus_agent::intents::Sentences;
 use victus_agent::store::{Store, StoreOptions};
-use victus_agent::tool::{CallContext, Risk, Role, Tool, ToolError, ToolSpec};
+use victus_agent::tool::{CallContext, CallStatus, Caller, Risk, Role, Tool, ToolError, ToolSpec};
+use victus_agent::workflows::catalogue::Folders;
 use victus_hw::clock::{Clock, SystemClock};
 use victus_hw::gpio::{Level, SimulatedGpio};
 use victus_hw::points::{Limits as PointLimits, PointConfig, PointDriver, Points};
@@ -54,7 +55,7 @@ pub(super) struct Bench {
     pub(super) calls: Arc<AtomicUsize>,
     pub(super) beats: Arc<AtomicUsize>,
     running: Option<(CancellationToken, JoinHandle<Result<(), LinkError>>)>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Bench {
@@ -129,7 +130,17 @@ impl Bench {
         })
         .unwrap();
         let (appliance, beats) = (Arc::new(appliance), Arc::default());
-        Self { appliance, calls, beats, running: None, _folder: folder }
+        Self { appliance, calls, beats, running: None, folder }
+    }
+
+    /// Makes a workflow.
+    pub(super) async fn workflow(&self, name: &str, definition: &str) {
+        let (files, made) = (self.folder.path().join("files"), self.folder.path().join("made"));
+        self.appliance.workflows.set_folders(Folders { files, made });
+        let context = CallContext::new(Caller::cli(), TraceId::from_random(1));
+        let args = json!({"name": name, "definition": definition});
+        let made = self.appliance.tools.call("workflow.put", args, &context).await;
+        assert_eq!(made.status, CallStatus::Done);
     }
 
     /// Runs the link.

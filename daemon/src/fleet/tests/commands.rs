@@ -104,3 +104,31 @@ async fn a_retained_message_that_is_too_large_stops_commands_and_not_events() {
     bench.happens("still here").await;
     subscriber.hears("/event", |heard| heard.payload["data"]["timer"] == "still here").await;
 }
+
+#[tokio::test]
+async fn a_command_begins_a_workflow_that_takes_commands() {
+    let Some(broker) = Broker::start().await else { return };
+    let mut bench = Bench::new();
+    bench.workflow("open", "[[trigger]]\ncommand=true\n[[step]]\ntool='test.count'\n").await;
+    bench.workflow("closed", "[[step]]\ntool='test.count'\n").await;
+    let subscriber = Subscriber::to(broker.port).await;
+    bench.link(options(broker.port));
+    bench.up().await;
+    let command = |name: &str| format!(r#"{{"tool":"workflow.run","args":{{"workflow":"{name}"}}}}"#);
+    subscriber.publish(&format!("{TOPIC}c-1"), command("closed"), false).await;
+    let refused = subscriber.hears("/command/c-1/reply", |heard| heard.payload["state"] == "refused").await;
+    assert_eq!(refused.payload["code"], "no_command", "{:?}", refused.payload);
+    subscriber.publish(&format!("{TOPIC}c-2"), command("open"), false).await;
+    subscriber.hears("/command/c-2/reply", |heard| heard.payload["state"] == "done").await;
+    let workflows = std::sync::Arc::clone(&bench.appliance.workflows);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let serving = tokio::spawn({
+        let stop = stop.clone();
+        async move { workflows.serve(|| {}, stop).await }
+    });
+    let over = subscriber.hears("/event", |heard| heard.payload["kind"] == "workflow_finished").await;
+    assert_eq!(over.payload["data"]["state"], "done");
+    assert_eq!(bench.calls.load(std::sync::atomic::Ordering::SeqCst), 1);
+    stop.cancel();
+    serving.await.unwrap().unwrap();
+}
