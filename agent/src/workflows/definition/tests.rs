@@ -152,3 +152,10 @@ fn a_version_names_the_text_and_a_trigger_its_words() {
     assert_eq!(keys(&one), keys(&two));
     assert_eq!(keys(&one).iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
 }
+
+#[test]
+fn the_example_of_the_package_is_right() {
+    let text = include_str!("../../../../packaging/workflows/open_shift.toml");
+    let example = read("open_shift", text).unwrap();
+    assert_eq!((example.triggers.len(), example.main.len(), example.on_failure.len()), (4, 5, 1));
+}
