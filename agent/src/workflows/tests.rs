@@ -154,6 +154,7 @@ fn entity(id: &str, kind: EntityKind) -> Entity {
         unit: None,
         numeric: false,
         risk: Risk::Reversible,
+        confirm: false,
     }
 }
 

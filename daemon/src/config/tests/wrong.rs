@@ -97,7 +97,7 @@ wrong! {
     route_with_strange_conditions: "[[route]]\n[route.when]\nintent = \"turn on\"\nsource = [\"voice\", \"pannel\"]\nrole = []\nconfidence_below = 1.5\nhours = \"22-06\"\nlink = true\nwether = \"rain\"\n[[route]]\nwhen = \"always\"\nthen = \"local\"\n"
         => "victus.toml:1: route[#1].then: a [[route]] needs then, such as then = \"ask_back\"",
            "victus.toml:3: route[#1].when.intent: expected the name of an intent such as \"HassTurnOn\", found \"turn on\"",
-           "victus.toml:4: route[#1].when.source: expected one of \"voice\", \"panel\", \"cli\", \"fleet\", \"timer\", \"schedule\", found \"pannel\"; did you mean \"panel\"?",
+           "victus.toml:4: route[#1].when.source: expected one of \"voice\", \"panel\", \"cli\", \"fleet\", \"timer\", \"schedule\", \"workflow\", found \"pannel\"; did you mean \"panel\"?",
            "victus.toml:5: route[#1].when.role: expected the name of a role, or a list of names, found an empty list: leave it out for any",
            "victus.toml:6: route[#1].when.confidence_below: expected a number above 0 and at most 1, such as 0.8, found the number 1.5",
            "victus.toml:7: route[#1].when.hours: expected hours such as \"22:00-06:00\", found \"22-06\"",
