@@ -28,7 +28,7 @@ use super::run::{Cause, Next, Run, RunId, StepState};
 use super::scope::RunScope;
 use super::triggers::Triggers;
 use super::{MAX_RUNS, Order, Workflows, is_open};
-use crate::store::{StoreError, TableName};
+use crate::store::{Batch, StoreError, TableName};
 use crate::tool::runtime::{CallResult, ToolRuntime};
 use crate::tool::{CallContext, CallStatus, Caller};
 
@@ -109,6 +109,8 @@ impl<'a> Engine<'a> {
     /// The store cannot be read, or the tools are gone.
     pub async fn open(all: &'a Workflows) -> Result<Self, EngineError> {
         let tools = all.tools().ok_or(EngineError::NoTools)?;
+        // What a loop that has crashed sent to the store last is in there before it is read: commits are in order.
+        all.parts.store.commit(Batch::default()).await;
         // Whatever was ordered before is stored, or speaks of a run that is.
         let orders = all.take_orders();
         let stored = all.parts.store.table(TableName::Runs).entries::<Run>(super::book::MAX_FINISHED + MAX_RUNS)?;
