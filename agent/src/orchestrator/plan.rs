@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::conversation::{Missing, Understood};
+use crate::conversation::{Missing, Understood, answer};
 use crate::entities::{Entities, Entity};
 use crate::timers::MAX_DURATION;
 use crate::turn::{OnFailure, Step};
@@ -27,7 +27,7 @@ pub enum Plan {
     Unknown,
 }
 
-/// The intents that the appliance deals with itself; what users call theirs may begin a workflow.
+/// The intents of which the appliance makes a plan itself.
 pub const OWN_INTENTS: [&str; 26] = [
     "HassTurnOn",
     "HassTurnOff",
@@ -56,6 +56,11 @@ pub const OWN_INTENTS: [&str; 26] = [
     "VictusExplain",
     "VictusUndo",
 ];
+
+/// Whether the appliance deals with this intent itself; what users call theirs may begin a workflow.
+pub fn is_own(intent: &str) -> bool {
+    OWN_INTENTS.contains(&intent) || answer::REFERRING.contains(&intent)
+}
 
 /// Makes the plan.
 pub fn plan(understood: &Understood, entities: &Entities) -> Plan {

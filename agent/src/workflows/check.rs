@@ -33,7 +33,7 @@ pub fn check(definition: &Definition, tools: &ToolRuntime, entities: &Entities) 
             TriggerKind::Entity(hold) if entities.get(&hold.entity).is_none() => {
                 found.push(no_entity(trigger.line, &hold.entity));
             }
-            TriggerKind::Intent(intent) if plan::OWN_INTENTS.contains(&intent.as_str()) => {
+            TriggerKind::Intent(intent) if plan::is_own(intent) => {
                 let message =
                     format!("the intent {intent} is dealt with by the appliance itself and begins no workflow");
                 found.push(Misfit { line: trigger.line, message, fatal: true });
