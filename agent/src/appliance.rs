@@ -214,8 +214,20 @@ impl Appliance {
             random,
             boot,
         }));
-        let appliance =
-            Self { identity, store, entities, timers, schedules, volume, workflows, tools, orchestrator, health, links, clock };
+        let appliance = Self {
+            identity,
+            store,
+            entities,
+            timers,
+            schedules,
+            volume,
+            workflows,
+            tools,
+            orchestrator,
+            health,
+            links,
+            clock,
+        };
         Ok((appliance, problems))
     }
 

@@ -79,7 +79,7 @@ impl Orchestrator {
             return None;
         }
         match plan(said, &command, &nested, &self.entities) {
-            Plan::Missing(_) => {
+            Plan::Missing(_) | Plan::Unknown => {
                 (turn.outcome, turn.reply) = (Outcome::NotUnderstood, language.phrase("not_understood", &[]));
                 None
             }
@@ -116,7 +116,7 @@ fn joined(command: &str, rest: &str) -> String {
 fn plan(understood: &Understood, command: &str, nested: &Understood, entities: &Entities) -> Plan {
     let steps = match plan::plan(nested, entities) {
         Plan::Steps(steps) => steps,
-        other @ (Plan::Missing(_) | Plan::Unable(_)) => return other,
+        other @ (Plan::Missing(_) | Plan::Unable(_) | Plan::Unknown) => return other,
     };
     let mut args = Map::new();
     args.insert("command".to_owned(), json!(command));

@@ -30,14 +30,17 @@ pub async fn serve_port(points: Arc<Points>, config: PortConfig) {
     let name = config.name.clone();
     let mut exchanged = points.exchanged.subscribe();
     let _served = Served { points: Arc::clone(&points), port: name.clone() };
+    let mut polls = points.polls(&name);
+    let mut service = PortLoop::new(config, polls.clone());
+    points.ports().insert(name.clone(), service.handle());
     loop {
-        let polls = points.polls(&name);
-        let mut service = PortLoop::new(config.clone(), polls.clone());
-        points.ports().insert(name.clone(), service.handle());
         tokio::select! {
             () = service.run(|point, answer| points.take_answer(point, answer)) => {}
             () = others_to_poll(&points, &name, &polls, &mut exchanged) => {}
         }
+        // Who waits in the queue is served once the port is open again.
+        polls = points.polls(&name);
+        service.set_polls(polls.clone());
     }
 }
 

@@ -48,6 +48,11 @@ impl PortLoop {
         Self { config, due: Vec::with_capacity(polls.len()), polls, queue, handle, health }
     }
 
+    /// Asks these from the next [`Self::run`] on.
+    pub fn set_polls(&mut self, polls: Vec<Poll>) {
+        self.polls = polls;
+    }
+
     /// The way to the queue.
     pub fn handle(&self) -> PortHandle {
         self.handle.clone()
