@@ -76,9 +76,9 @@ deps-bench:
 	@packaging/dependencies bench
 
 .PHONY: test-long-agent
-test-long-agent: deps-test ## Workflows killed at random: 5,000 times in the process, 60 times with kill -9
+test-long-agent: deps-test ## Workflows killed at random: 3,000 times in the process, 60 times with kill -9
 	cargo build --workspace --bins
-	VICTUS_WORKFLOW_KILLS=5000 cargo nextest run --package victus-agent --no-capture \
+	VICTUS_WORKFLOW_KILLS=3000 cargo nextest run --package victus-agent --no-capture \
 	  -E 'test(random_workflows_killed_at_random_moments)'
 	VICTUS_WORKFLOW_PROCESS_KILLS=60 cargo nextest run --package victus-tests --no-capture \
 	  -E 'test(kill_9_in_the_middle_of_workflows)'
