@@ -12,6 +12,7 @@ pub mod explain;
 mod later;
 pub mod plan;
 pub mod recall;
+pub mod replay;
 pub mod reply;
 pub mod route;
 mod run;
@@ -209,7 +210,10 @@ impl Orchestrator {
         let language = self.language();
         let mut token = None;
         match tokio::time::timeout(MAX_WAIT, self.turns_at_once.acquire()).await {
-            Ok(Ok(_permit)) => token = self.decide(&mut turn, &language).await,
+            Ok(Ok(_permit)) => {
+                let given = self.given(&turn);
+                token = self.decide(&mut turn, &language, &given).await;
+            }
             _ => (turn.outcome, turn.reply) = (Outcome::Failed, language.phrase("busy", &[])),
         }
         turn.times_ms.total = Some(self.since(begun));
@@ -227,7 +231,8 @@ impl Orchestrator {
         let trace = request.trace.clone().unwrap_or_else(|| self.new_trace());
         let mut turn = Turn { outcome: Outcome::Preview, recorded: false, ..self.new_turn(&request, trace) };
         let language = self.language();
-        let token = self.decide(&mut turn, &language).await;
+        let given = self.given(&turn);
+        let token = self.decide(&mut turn, &language, &given).await;
         debug_assert!(token.is_none(), "a preview asks for no agreement");
         turn
     }
@@ -257,6 +262,9 @@ impl Orchestrator {
             slots: Default::default(),
             repaired: None,
             confidence: request.confidence,
+            heard: request.confidence,
+            link_up: self.router.link_up(),
+            levels: Default::default(),
             template: None,
             route: None,
             outcome: Outcome::Running,

@@ -180,6 +180,15 @@ pub struct Turn {
     /// How sure the parse is, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<f32>,
+    /// How sure the recogniser was, 0 to 1; none for typed words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<f32>,
+    /// Whether a link was connected when it began.
+    #[serde(default)]
+    pub link_up: bool,
+    /// The levels that were looked at to make the plan, by entity.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub levels: BTreeMap<String, f64>,
     /// The template that matched, as `file:line`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,

@@ -10,6 +10,7 @@ pub mod hear_pack;
 pub mod intents;
 pub mod local_commands;
 pub mod output;
+mod replay;
 pub mod route;
 pub mod workflows;
 
@@ -113,6 +114,18 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Decide a stored request again: do the same words still lead to the same plan? Nothing is done
+    Replay {
+        /// The turn, as `victus turns` names it
+        #[arg(required_unless_present = "since")]
+        turn: Option<String>,
+        /// Replay every turn of the last so much time, such as 24h, with the rules of --with
+        #[arg(long, value_name = "TIME", requires = "with", conflicts_with = "turn")]
+        since: Option<String>,
+        /// The configuration to try, with its sentences and workflows beside it
+        #[arg(long, value_name = "FILE", requires = "since")]
+        with: Option<PathBuf>,
+    },
     /// How the appliance is
     Status,
     /// What the appliance can do
@@ -158,6 +171,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Events { follow, since } => daemon_commands::events(place, follow, since.as_deref()).await,
         Command::Turns { limit } => daemon_commands::turns(place, limit).await,
         Command::Audit { command } => audit::run(place, command).await,
+        Command::Replay { turn: Some(turn), .. } => replay::one(place, &turn).await,
+        Command::Replay { since, with, .. } => replay::all(place, since.as_deref(), with).await,
         Command::Status => daemon_commands::status(place).await,
         Command::Tools => daemon_commands::tools(place).await,
         Command::Call { tool, args, confirm } => daemon_commands::call(place, &tool, &args, confirm.as_deref()).await,

@@ -12,6 +12,7 @@ mod intents;
 mod packs;
 mod panel;
 mod recordings;
+mod replay;
 mod routes;
 mod schedules;
 mod sentences;

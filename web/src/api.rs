@@ -20,6 +20,8 @@ use victus_agent::audit::{Report, Wanted};
 use victus_agent::entities::EntityView;
 use victus_agent::event::Position;
 use victus_agent::health::LoopState;
+use victus_agent::orchestrator::recall::LOOK_BACK;
+use victus_agent::orchestrator::replay::Replayed;
 use victus_agent::orchestrator::route::explain::Explained;
 use victus_agent::orchestrator::{MAX_REQUEST_CHARACTERS, Request};
 use victus_agent::store::{Store, StoreError};
@@ -35,8 +37,8 @@ use crate::guard::Visit;
 use explain::Supposition;
 use query::{AuditQuery, CompletionsQuery, EventsQuery, RunsQuery, TurnsQuery};
 use view::{
-    AuditView, CallView, CompletionsView, EntitiesView, EventsView, RoutesView, RunsView, SentencesView, StatusView,
-    ToolsView, TurnsView, WorkflowView, WorkflowsView,
+    AuditView, CallView, CompletionsView, EntitiesView, EventsView, ReplayView, RoutesView, RunsView, SentencesView,
+    StatusView, ToolsView, TurnsView, WorkflowView, WorkflowsView,
 };
 
 /// The longest name of a conversation, in characters.
@@ -123,6 +125,15 @@ impl Api {
         let unknown = || ApiError::not_found(format!("there is no turn {id}: /api/v1/turns lists the latest"));
         let id = TurnId::parse(id).ok_or_else(unknown)?;
         self.read(move |store| store.turns().get(&id)).await?.ok_or_else(unknown)
+    }
+
+    /// A stored turn, decided again by the rules as they are now.
+    pub(crate) async fn replay(&self, id: &str) -> Result<ReplayView, ApiError> {
+        let stored = self.turn(id).await?;
+        let of = stored.id.clone();
+        let before = self.read(move |store| store.turns().latest(Some(&of), LOOK_BACK)).await?;
+        let Replayed { turn, differences } = self.appliance.orchestrator.replay(&stored, &before).await;
+        Ok(ReplayView { same: differences.is_empty(), differences, turn })
     }
 
     /// The events after a position, or the latest; oldest first.

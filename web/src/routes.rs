@@ -130,6 +130,10 @@ where
             call.read()?;
             api.turn(id).await.map(|turn| ok(&turn))
         }
+        ["api", "v1", "turns", id, "replay"] => {
+            call.read()?;
+            api.replay(id).await.map(|view| ok(&view))
+        }
         ["api", "v1", "events"] => {
             call.takes(READ)?;
             api.events(EventsQuery::parse(&call.query)?).await.map(|view| ok(&view))

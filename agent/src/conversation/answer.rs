@@ -5,6 +5,7 @@
 //! memory and of the entities. Promises that what refers to nothing, or to several things, becomes a sentence or a
 //! question and never an action. Runs nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -52,8 +53,11 @@ pub fn is_answer(understood: &Understood) -> bool {
     matches!(understood.intent.as_str(), "VictusYes" | "VictusAnswer")
 }
 
-/// What the request means.
-pub fn resolve(said: Understood, memory: &Memory, entities: &Entities) -> Move {
+/// How entities stand that have a level, by id.
+pub type Levels = BTreeMap<String, f64>;
+
+/// What the request means; `levels` is how the things stand that were last dealt with.
+pub fn resolve(said: Understood, memory: &Memory, entities: &Entities, levels: &Levels) -> Move {
     let question = memory.asked.as_ref().map(|asked| &asked.question);
     match said.intent.as_str() {
         "VictusYes" => agree(question),
@@ -66,7 +70,7 @@ pub fn resolve(said: Understood, memory: &Memory, entities: &Entities) -> Move {
             Some(recent) => Move::Correct(vec![about(recent, said.entities)]),
             None => Move::Say("no_reference"),
         },
-        "VictusAdjust" => adjust(&said, memory, entities),
+        "VictusAdjust" => adjust(&said, memory, entities, levels),
         _ if said.slots.contains_key("reference") => refer(said, memory, entities),
         _ => Move::Do(vec![said]),
     }
@@ -220,7 +224,7 @@ fn beside(last: &Entity, recent: &Recent, entities: &Entities) -> Vec<String> {
 }
 
 /// The last thing, a bit more or less.
-fn adjust(said: &Understood, memory: &Memory, entities: &Entities) -> Move {
+fn adjust(said: &Understood, memory: &Memory, entities: &Entities, levels: &Levels) -> Move {
     let Some(recent) = &memory.recent else { return Move::Say("no_reference") };
     let direction = said.slots.get("direction").and_then(Value::as_str).unwrap_or_default().to_owned();
     if recent.understood.intent.starts_with("HassSetVolume") {
@@ -228,7 +232,8 @@ fn adjust(said: &Understood, memory: &Memory, entities: &Entities) -> Move {
         let louder = Understood { intent: "HassSetVolumeRelative".to_owned(), slots, ..Understood::default() };
         return Move::Do(vec![louder]);
     }
-    let levels = recent.understood.entities.iter().take(MAX_CHOICES).map(|id| level(id, &direction, entities));
+    let new = |id: &String| level(id, *levels.get(id)?, &direction, entities);
+    let levels = recent.understood.entities.iter().take(MAX_CHOICES).map(new);
     match levels.collect::<Option<Vec<Understood>>>() {
         Some(levels) if !levels.is_empty() => Move::Do(levels),
         _ => Move::Say("no_level"),
@@ -236,11 +241,10 @@ fn adjust(said: &Understood, memory: &Memory, entities: &Entities) -> Move {
 }
 
 /// Sets an entity to a bit more or less than it is; none where it has no level, or that is not known.
-fn level(id: &str, direction: &str, entities: &Entities) -> Option<Understood> {
-    let view = entities.view(id).filter(|view| view.entity.numeric && view.writable)?;
-    let victus_hw::points::PointValue::Number(now) = view.value? else { return None };
+fn level(id: &str, now: f64, direction: &str, entities: &Entities) -> Option<Understood> {
+    let entity = entities.get(id).filter(|entity| entity.numeric && entity.kind.is_writable())?;
     let value = (if direction == "down" { now - BIT } else { now + BIT }).clamp(0.0, 100.0);
-    let (intent, slot) = match view.entity.kind {
+    let (intent, slot) = match entity.kind {
         EntityKind::Light => ("HassLightSet", "brightness"),
         EntityKind::Fan => ("HassFanSetSpeed", "percentage"),
         _ => ("HassSetPosition", "position"),

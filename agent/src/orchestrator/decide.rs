@@ -5,9 +5,15 @@
 //! has to be agreed to is read back and runs only by the token of exactly that plan, and that no agreement is taken from
 //! words that were hardly heard.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Duration;
+
+use victus_hw::clock::Monotonic;
+use victus_hw::points::PointValue;
 
 use super::plan::{self, Plan, plan};
+use super::recall::Before;
 use super::route::{ASK_BELOW, Route, router};
 use super::understand::note_readings;
 use super::{Orchestrator, explain, later, recall, reply, undo};
@@ -26,6 +32,14 @@ struct Part {
     steps: Range<usize>,
 }
 
+/// What is known beside the words when a turn is decided.
+pub(super) struct Given<'a> {
+    /// What was said before.
+    pub(super) memory: Memory,
+    /// The turns before.
+    pub(super) before: Before<'a>,
+}
+
 /// A plan that is ready to run.
 struct Whole {
     steps: Vec<Step>,
@@ -33,15 +47,22 @@ struct Whole {
 }
 
 impl Orchestrator {
+    /// What is known beside the words of a turn that has just begun.
+    pub(super) fn given(&self, turn: &Turn) -> Given<'_> {
+        let speaker = Speaker::new(&turn.caller, turn.conversation.as_deref());
+        let memory = self.memories.recall(&speaker, Monotonic::from_duration(Duration::from_millis(turn.at.mono_ms)));
+        Given { memory, before: Before::Store(self.store.turns()) }
+    }
+
     /// From words to reply, all but storing the end. Answers the token by which a question of this turn is agreed to.
-    pub(super) async fn decide(&self, turn: &mut Turn, language: &Language) -> Option<Token> {
+    pub(super) async fn decide(&self, turn: &mut Turn, language: &Language, given: &Given<'_>) -> Option<Token> {
         let begun = self.clock.monotonic();
-        let memory = self.memories.recall(&Speaker::new(&turn.caller, turn.conversation.as_deref()), begun);
-        let readings = self.parse(turn, language, &memory);
+        let (memory, before) = (&given.memory, given.before);
+        let readings = self.parse(turn, language, memory);
         turn.times_ms.parse = Some(self.since(begun));
         let readings = readings?;
         let moved = match <[Understood; 1]>::try_from(readings) {
-            Ok([said]) if answer::refers(&said) => match self.referred(turn, said, &memory, language) {
+            Ok([said]) if answer::refers(&said) => match self.referred(turn, said, memory, language) {
                 Ok(moved) => moved,
                 Err(token) => return token,
             },
@@ -57,11 +78,11 @@ impl Orchestrator {
                 self.ask_back(turn, question, language);
                 None
             }
-            Move::Do(readings) => self.carry_out(turn, readings, Vec::new(), language).await,
+            Move::Do(readings) => self.carry_out(turn, (readings, Vec::new()), before, language).await,
             Move::Correct(readings) => {
                 let steps = memory.recent.as_ref().map_or(&[][..], |recent| &recent.steps);
                 match undo::inverse(steps) {
-                    Some(back) => self.carry_out(turn, readings, back, language).await,
+                    Some(back) => self.carry_out(turn, (readings, back), before, language).await,
                     None => {
                         let reply = language.phrase("VictusUndo.not_possible", &[]);
                         (turn.outcome, turn.reply) = (Outcome::Refused, reply);
@@ -107,7 +128,20 @@ impl Orchestrator {
             (turn.outcome, turn.reply) = end;
             return Err(None);
         }
-        Ok(answer::resolve(said, memory, &self.entities))
+        if turn.levels.is_empty() && said.intent == "VictusAdjust" {
+            turn.levels = self.levels(memory);
+        }
+        Ok(answer::resolve(said, memory, &self.entities, &turn.levels))
+    }
+
+    /// How the things stand that were last dealt with, as far as they have a level.
+    fn levels(&self, memory: &Memory) -> BTreeMap<String, f64> {
+        let last = memory.recent.as_ref().map_or(&[][..], |recent| &recent.understood.entities);
+        let level = |id: &String| match self.entities.view(id)?.value? {
+            PointValue::Number(level) => Some((id.clone(), level)),
+            PointValue::Switch(_) => None,
+        };
+        last.iter().filter_map(level).collect()
     }
 
     /// Asks which, or what is missing.
@@ -126,8 +160,8 @@ impl Orchestrator {
     async fn carry_out(
         &self,
         turn: &mut Turn,
-        readings: Vec<Understood>,
-        back: Vec<Step>,
+        (readings, back): (Vec<Understood>, Vec<Step>),
+        before: Before<'_>,
         language: &Language,
     ) -> Option<Token> {
         note_readings(turn, &readings);
@@ -146,7 +180,7 @@ impl Orchestrator {
             }
         }
         let begun = self.clock.monotonic();
-        let past = match recall::past(self.store.turns(), turn) {
+        let past = match recall::past(before, turn) {
             Ok(past) => past,
             Err(error) => {
                 log::error!("the turns before could not be read: {error}");
@@ -264,11 +298,11 @@ impl Orchestrator {
         note_readings(turn, &readings);
         let token = asked.and_then(|asked| asked.token.as_ref());
         let agreed = token.and_then(|token| self.tools.confirmations().agree(token, &turn.caller).ok());
+        turn.plan = steps;
         let Some(permit) = agreed else {
             (turn.outcome, turn.reply) = (Outcome::Refused, language.phrase("too_late", &[]));
             return;
         };
-        turn.plan = steps;
         self.keep_plan(turn).await;
         self.run(turn, permit).await;
         let parts: Vec<Part> = match <[Understood; 1]>::try_from(readings) {

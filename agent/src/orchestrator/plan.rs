@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::later;
 use crate::conversation::{Missing, Understood, answer};
 use crate::entities::{Entities, Entity};
 use crate::timers::MAX_DURATION;
@@ -28,7 +29,7 @@ pub enum Plan {
 }
 
 /// The intents of which the appliance makes a plan itself.
-pub const OWN_INTENTS: [&str; 26] = [
+pub const OWN_INTENTS: [&str; 31] = [
     "HassTurnOn",
     "HassTurnOff",
     "HassToggle",
@@ -37,11 +38,16 @@ pub const OWN_INTENTS: [&str; 26] = [
     "HassFanSetSpeed",
     "HassGetState",
     "HassStartTimer",
+    "HassIncreaseTimer",
+    "HassDecreaseTimer",
     "HassCancelTimer",
     "HassCancelAllTimers",
     "HassPauseTimer",
     "HassUnpauseTimer",
     "HassTimerStatus",
+    "VictusScheduleList",
+    "VictusScheduleCancel",
+    "VictusScheduleCancelAll",
     "HassSetVolume",
     "HassSetVolumeRelative",
     "HassGetCurrentTime",
@@ -59,7 +65,7 @@ pub const OWN_INTENTS: [&str; 26] = [
 
 /// Whether the appliance deals with this intent itself; what users call theirs may begin a workflow.
 pub fn is_own(intent: &str) -> bool {
-    OWN_INTENTS.contains(&intent) || answer::REFERRING.contains(&intent)
+    OWN_INTENTS.contains(&intent) || later::is(intent) || answer::REFERRING.contains(&intent)
 }
 
 /// Makes the plan.

@@ -11,18 +11,30 @@ use crate::store::{StoreError, Turns};
 use crate::turn::{Outcome, Turn};
 
 /// How many turns are looked through, those of others included.
-const LOOK_BACK: usize = 100;
+pub const LOOK_BACK: usize = 100;
+
+/// Where the turns before are found.
+#[derive(Debug, Clone, Copy)]
+pub enum Before<'a> {
+    /// In the store.
+    Store(&'a Turns),
+    /// Here, newest first.
+    Turns(&'a [Turn]),
+}
 
 /// The finished turns of the source of `turn` that began before it, newest first; none for an intent that asks for none.
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn past(turns: &Turns, turn: &Turn) -> Result<Vec<Turn>, StoreError> {
+pub fn past(before: Before<'_>, turn: &Turn) -> Result<Vec<Turn>, StoreError> {
     if !matches!(turn.intent.as_deref(), Some("VictusRepeat" | "VictusExplain" | "VictusUndo")) {
         return Ok(Vec::new());
     }
     let (source, name) = (turn.caller.source, &turn.caller.name);
-    let mut past = turns.latest(Some(&turn.id), LOOK_BACK)?;
+    let mut past = match before {
+        Before::Store(turns) => turns.latest(Some(&turn.id), LOOK_BACK)?,
+        Before::Turns(turns) => turns.iter().take(LOOK_BACK).cloned().collect(),
+    };
     past.retain(|earlier| {
         earlier.caller.source == source && earlier.caller.name == *name && earlier.outcome != Outcome::Running
     });

@@ -146,7 +146,7 @@ fn state_of(place: &Place) -> PathBuf {
 }
 
 /// An appliance inside this process.
-struct Local {
+pub(super) struct Local {
     running: Running,
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
@@ -157,7 +157,7 @@ struct Local {
 }
 
 impl Local {
-    async fn start(place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn start(place: &Place) -> Result<Self, Failure> {
         if !place.simulate && place.config.is_none() {
             let advice = "no daemon is asked by this command: give --simulate, or --config FILE to use real devices";
             return Err(Failure::Usage(advice.to_owned()));
@@ -188,6 +188,11 @@ impl Local {
         let running =
             wiring::start(Arc::clone(&config), settings).await.map_err(|error| Failure::Failed(error.to_string()))?;
         Ok(Self { running, config, clock, state, simulate: place.simulate, _temporary: temporary })
+    }
+
+    /// What decides in it.
+    pub(super) fn orchestrator(&self) -> &victus_agent::orchestrator::Orchestrator {
+        &self.running.appliance.orchestrator
     }
 
     /// A voice loop that prints each event of `file` as a line of JSON, with the way its events go to the journal.
@@ -232,7 +237,7 @@ impl Local {
         Ok((voice, events))
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         self.running.stop("the command ended").await;
     }
 }

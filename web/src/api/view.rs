@@ -8,6 +8,7 @@ use victus_agent::entities::EntityView;
 use victus_agent::event::{Event, TraceId};
 use victus_agent::intents::Completion;
 use victus_agent::intents::sample::Examples;
+use victus_agent::orchestrator::replay::Difference;
 use victus_agent::orchestrator::route::Rules;
 use victus_agent::store::AuditEntry;
 use victus_agent::tool::{CallStatus, Role, ToolSpec};
@@ -143,4 +144,15 @@ pub(crate) struct CallView {
     pub(crate) result: Value,
     pub(crate) took_us: u64,
     pub(crate) trace_id: TraceId,
+}
+
+/// `GET /api/v1/turns/{id}/replay`.
+#[derive(Debug, Serialize)]
+pub(crate) struct ReplayView {
+    /// Whether it comes to the same.
+    pub(crate) same: bool,
+    /// In what it does not.
+    pub(crate) differences: Vec<Difference>,
+    /// What it is decided as now. Nothing of it was done.
+    pub(crate) turn: Turn,
 }

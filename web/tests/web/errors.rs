@@ -53,7 +53,10 @@ async fn a_body_that_cannot_be_used_is_told_what_and_where() {
         ("[\"turn on the light\", null]", "must be a JSON object"),
         ("{\"text\":1}", "expected a string"),
         ("{}", "missing field `text`"),
-        ("{\"text\":\"x\",\n\"colour\":1}", "unknown field `colour`, expected `text` or `conversation` at line 2"),
+        (
+            "{\"text\":\"x\",\n\"colour\":1}",
+            "unknown field `colour`, expected one of `text`, `conversation`, `dry_run` at line 2",
+        ),
         ("{\"text\":\"   \"}", "text is empty"),
         ("{\"text\":\"x\",\"conversation\":\"\"}", "conversation must be a name"),
         ("\u{1F600}", "must be a JSON object"),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
-use victus_hw::clock::Clock;
+use victus_hw::clock::{Clock, WallTime};
 
 use super::{Facts, Route, Rule, Rules};
 use crate::hours::local_time;
@@ -45,9 +45,22 @@ impl Router {
         }
     }
 
-    /// The route of an understood turn, and the name of the rule that decided.
+    /// Whether a link is connected.
+    pub(in crate::orchestrator) fn link_up(&self) -> bool {
+        self.links.any_up()
+    }
+
+    /// The route of an understood turn, by the facts as they were when it began, and the name of the rule that decided.
     pub(in crate::orchestrator) fn route(&self, intent: &str, turn: &Turn) -> (Route, String) {
-        let facts = self.facts(intent, turn.confidence.unwrap_or(1.0), &turn.caller);
+        let wall = WallTime { unix_ms: turn.at.wall_ms, trust: turn.at.trust };
+        let facts = Facts {
+            intent,
+            confidence: turn.confidence.unwrap_or(1.0),
+            source: turn.caller.source,
+            role: turn.caller.role,
+            time: local_time(wall, &self.time_zone),
+            link_up: turn.link_up,
+        };
         match self.rules.decide(&facts) {
             Some(rule) => (rule.then.clone(), rule.name.clone()),
             None => (Route::NotHeard, "no_rule".to_owned()),

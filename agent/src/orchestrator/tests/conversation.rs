@@ -1,6 +1,7 @@
 //! What is said after something else: answers, references, corrections, several requests at once, and confirmations.
 
 use super::*;
+use crate::orchestrator::recall::LOOK_BACK;
 use crate::tool::CallStatus;
 
 /// What is said, and its reply; each after the one before.
@@ -326,4 +327,47 @@ async fn a_preview_tells_what_would_be_done_and_leaves_no_trace() {
     bench.ask("turn off the extraction fan").await;
     let (_, _, _, statuses) = preview("turn on the extraction fan").await;
     assert!(matches!(&statuses[..], [CallStatus::Refused { code, .. }] if code == "interlock"), "{statuses:?}");
+}
+
+/// Every turn of some dialogues, decided again: by the same rules it comes to the same.
+#[tokio::test]
+async fn every_turn_is_decided_the_same_again_and_a_changed_rule_shows() {
+    let bench = workshop();
+    for dialogue in DIALOGUES {
+        for (text, _) in *dialogue {
+            bench.ask(text).await;
+            bench.clock.advance(Duration::from_secs(2));
+        }
+        for text in ["turn on the press", "yes", "turn off the press", "undo that", "turn on the press"] {
+            bench.ask(text).await;
+            bench.clock.advance(Duration::from_secs(1));
+        }
+        bench.clock.advance(Duration::from_secs(11));
+        bench.ask("yes").await;
+        bench.hear("turn on the desk light", 0.5).await;
+        bench.clock.advance(Duration::from_secs(1));
+        bench.hear("yes", 0.9).await;
+        bench.clock.advance(Duration::from_secs(400));
+    }
+    let turns = bench.appliance.store.turns().latest(None, 1000).unwrap();
+    assert!(turns.len() > 200, "{}", turns.len());
+    for (place, turn) in turns.iter().enumerate() {
+        let before = &turns[place + 1..turns.len().min(place + 1 + LOOK_BACK)];
+        let again = bench.appliance.orchestrator.replay(turn, before).await;
+        assert_eq!(again.differences, [], "{turn:?}");
+    }
+    assert_eq!(bench.appliance.store.turns().latest(None, 1).unwrap()[0].id, turns[0].id, "nothing was stored");
+
+    // One sentence is no longer understood, and means something else.
+    let (sentences, _) = Sentences::load(&[crate::intents::Source {
+        name: "own.yaml".to_owned(),
+        text: "language: en\nintents:\n  HassTurnOff:\n    data:\n      - sentences: ['turn on [the] {name}']\n"
+            .to_owned(),
+    }]);
+    let (other, _) = Language::compile(Arc::new(sentences), &bench.appliance.entities);
+    bench.appliance.orchestrator.set_language(Arc::new(other));
+    let turn = turns.iter().find(|turn| turn.text == "turn on the desk light" && turn.heard.is_none()).unwrap();
+    let again = bench.appliance.orchestrator.replay(turn, &[]).await;
+    let what: Vec<&str> = again.differences.iter().map(|difference| difference.what).collect();
+    assert_eq!(what, ["intent", "plan"], "{again:?}");
 }
