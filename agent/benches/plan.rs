@@ -104,6 +104,9 @@ fn appliance(folder: &std::path::Path) -> Appliance {
             numeric: false,
             risk: Risk::Reversible,
             confirm: false,
+            alarm: None,
+            signal: false,
+            acknowledge: false,
         });
     }
     let parts = Parts {

@@ -16,6 +16,7 @@ use serde::Serialize;
 use victus_hw::clock::{Clock, WallTime};
 use victus_hw::points::Points;
 
+use crate::alarms::{self, Alarms};
 use crate::audit::Head;
 use crate::entities::{self, Entities, Entity};
 use crate::event::BootId;
@@ -61,6 +62,8 @@ pub struct Appliance {
     pub timers: Arc<Timers>,
     /// What it is to do later.
     pub schedules: Arc<Schedules>,
+    /// Its alarms.
+    pub alarms: Arc<Alarms>,
     /// How loud it speaks.
     pub volume: Arc<Volume>,
     /// What it does by itself.
@@ -143,6 +146,9 @@ pub enum AssembleError {
     /// The runs of workflows could not be read.
     #[error("the runs of the workflows could not be read: {0}")]
     Workflows(#[source] StoreError),
+    /// The alarms could not be read.
+    #[error("the alarms could not be read: {0}")]
+    Alarms(#[source] StoreError),
     /// The volume could not be read.
     #[error("the volume could not be read: {0}")]
     Volume(#[source] StoreError),
@@ -168,6 +174,8 @@ impl Appliance {
             random: Arc::clone(&random),
         });
         let schedules = Arc::new(schedules.map_err(AssembleError::Schedules)?);
+        let alarms = Alarms::load(&store, Arc::clone(&entities), Arc::clone(&clock), boot.clone());
+        let alarms = Arc::new(alarms.map_err(AssembleError::Alarms)?);
         let volume = Arc::new(Volume::load(&store).map_err(AssembleError::Volume)?);
         let workflows = Workflows::load(WorkflowParts {
             store: store.clone(),
@@ -183,6 +191,7 @@ impl Appliance {
         entities::tools::register(&mut tools, &entities)?;
         timers::tools::register(&mut tools, &timers, &random)?;
         schedules::tools::register(&mut tools, &schedules)?;
+        alarms::tools::register(&mut tools, &alarms)?;
         volume::tools::register(&mut tools, &volume)?;
         workflows::tools::register(&mut tools, &workflows)?;
         let readings = tools::Readings {
@@ -190,6 +199,7 @@ impl Appliance {
             time_zone,
             entities: Arc::clone(&entities),
             timers: Arc::clone(&timers),
+            alarms: Arc::clone(&alarms),
             health: Arc::clone(&health),
             store: store.clone(),
             boot: boot.clone(),
@@ -219,6 +229,7 @@ impl Appliance {
             store,
             entities,
             timers,
+            alarms,
             schedules,
             volume,
             workflows,

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use victus_hw::points::{PointValue, Points};
 
+use crate::alarms::Definition;
 use crate::tool::Risk;
 
 /// What kind of thing an entity is.
@@ -101,6 +102,15 @@ pub struct Entity {
     pub risk: Risk,
     /// Whether somebody has to agree before it is switched; a dangerous one always has to be agreed to.
     pub confirm: bool,
+    /// When its value is an alarm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<Definition>,
+    /// Whether it is on while there is an alarm that nobody has acknowledged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub signal: bool,
+    /// Whether it acknowledges all alarms when it goes on: somebody has pressed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub acknowledge: bool,
 }
 
 impl Entity {

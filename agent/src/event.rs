@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use victus_hw::points::{Cause, PointValue};
 
+use crate::alarms::{AlarmClass, Limit};
 use crate::schedules::RunOutcome;
 use crate::tool::{CallStatus, Caller, Risk};
 use crate::turn::{Outcome, TurnId};
@@ -59,7 +60,7 @@ pub enum Class {
     State,
     /// Turns, tool calls, commands: durable before their effect is acknowledged to the outside.
     Record,
-    /// Crashes, interlock trips, gaps: durable at once, dropped last.
+    /// Alarms, crashes, interlock trips, gaps: durable at once, dropped last.
     Alarm,
 }
 
@@ -330,6 +331,36 @@ pub enum EventKind {
         /// Why, as a sentence, with file and line where they are known.
         reason: String,
     },
+    /// A value went beyond the limit of its alarm, or a timer ran out.
+    AlarmRaised {
+        /// The alarm's id: that of its entity or of its timer.
+        alarm: String,
+        /// How much it matters.
+        class: AlarmClass,
+        /// The name of a timer that has one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// The limit; none for a timer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<Limit>,
+        /// The value; none for a timer.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<PointValue>,
+    },
+    /// Somebody said that they know of an alarm.
+    AlarmAcknowledged {
+        /// The alarm's id.
+        alarm: String,
+        /// Who.
+        by: Caller,
+    },
+    /// An alarm is over: the value is back, or a timer has rung for long enough.
+    AlarmCleared {
+        /// The alarm's id.
+        alarm: String,
+        /// Whether anybody had acknowledged it.
+        acknowledged: bool,
+    },
     /// A link to a broker came up or went down.
     LinkChanged {
         /// The link's name.
@@ -413,6 +444,8 @@ impl EventKind {
             | Self::ScheduleChanged { .. }
             | Self::ScheduleRan { .. }
             | Self::ScheduleMissed { .. }
+            | Self::AlarmAcknowledged { .. }
+            | Self::AlarmCleared { .. }
             | Self::CommandHandled { .. }
             | Self::WorkflowStarted { .. }
             | Self::WorkflowFinished { .. }
@@ -421,9 +454,11 @@ impl EventKind {
             | Self::ConfigurationLoaded { .. }
             | Self::ConfigurationRefused { .. }
             | Self::SentencesLoaded { .. } => Class::Record,
-            Self::LoopCrashed { .. } | Self::StoreSetAside { .. } | Self::StoreDamaged { .. } | Self::Gap { .. } => {
-                Class::Alarm
-            }
+            Self::AlarmRaised { .. }
+            | Self::LoopCrashed { .. }
+            | Self::StoreSetAside { .. }
+            | Self::StoreDamaged { .. }
+            | Self::Gap { .. } => Class::Alarm,
         }
     }
 
@@ -464,6 +499,9 @@ impl EventKind {
             Self::WorkflowStep { .. } => "workflow_step",
             Self::WorkflowFinished { .. } => "workflow_finished",
             Self::WorkflowFaulty { .. } => "workflow_faulty",
+            Self::AlarmRaised { .. } => "alarm_raised",
+            Self::AlarmAcknowledged { .. } => "alarm_acknowledged",
+            Self::AlarmCleared { .. } => "alarm_cleared",
             Self::LinkChanged { .. } => "link_changed",
             Self::CommandHandled { .. } => "command_handled",
             Self::MessageRejected { .. } => "message_rejected",

@@ -3,6 +3,7 @@
 //! This crate owns the vocabulary (Event, Tool, Turn), the store, the entities, the sentences, the orchestrator and the
 //! voice loop. It reaches devices only through `victus-hw`, and knows neither HTTP nor MQTT.
 
+pub mod alarms;
 pub mod appliance;
 pub mod audit;
 pub mod conversation;

@@ -67,12 +67,25 @@ pub enum Source {
     Schedule,
     /// A step of a workflow.
     Workflow,
+    /// An alarm that lights or sounds something.
+    Alarm,
+    /// A button that is wired to a line.
+    Button,
 }
 
 impl Source {
     /// Every source.
-    pub const ALL: [Self; 7] =
-        [Self::Voice, Self::Panel, Self::Cli, Self::Fleet, Self::Timer, Self::Schedule, Self::Workflow];
+    pub const ALL: [Self; 9] = [
+        Self::Voice,
+        Self::Panel,
+        Self::Cli,
+        Self::Fleet,
+        Self::Timer,
+        Self::Schedule,
+        Self::Workflow,
+        Self::Alarm,
+        Self::Button,
+    ];
 
     /// Its name, as in the configuration and in answers.
     pub const fn name(self) -> &'static str {
@@ -84,6 +97,8 @@ impl Source {
             Self::Timer => "timer",
             Self::Schedule => "schedule",
             Self::Workflow => "workflow",
+            Self::Alarm => "alarm",
+            Self::Button => "button",
         }
     }
 }
@@ -130,6 +145,16 @@ impl Caller {
     /// A run of the workflow `name`, with the role of whoever made that.
     pub fn workflow(name: &str, role: Role) -> Self {
         Self { source: Source::Workflow, role, name: Some(name.to_owned()) }
+    }
+
+    /// An alarm that lights or sounds something: an operator.
+    pub fn alarm() -> Self {
+        Self { source: Source::Alarm, role: Role::Operator, name: None }
+    }
+
+    /// Whoever presses the button that is the entity `entity`: an operator.
+    pub fn button(entity: &str) -> Self {
+        Self { source: Source::Button, role: Role::Operator, name: Some(entity.to_owned()) }
     }
 
     /// The fleet behind link `link`: an operator.

@@ -12,6 +12,7 @@
 //! with all that is wrong, each with file, line, key and what was expected. Secrets are read from their files and held in
 //! a type that cannot be shown. Leaves opening devices and connections to others; nothing here has an effect.
 
+mod alarms;
 mod entities;
 mod files;
 mod links;

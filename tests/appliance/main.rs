@@ -1,5 +1,6 @@
 //! The whole appliance, from outside: real daemon, real broker, real recogniser, real browser.
 
+mod alarms;
 mod audit;
 mod bad_input;
 mod confirmation;

@@ -33,6 +33,7 @@ async function call(method, path, body, headers = {}) {
 
 export const status = () => call("GET", "/api/v1/status");
 export const entities = () => call("GET", "/api/v1/entities");
+export const alarms = () => call("GET", "/api/v1/alarms");
 export const turns = (limit) => call("GET", `/api/v1/turns?limit=${limit}`);
 export const turn = (id) => call("GET", `/api/v1/turns/${encodeURIComponent(id)}`);
 export const events = (limit) => call("GET", `/api/v1/events?limit=${limit}`);

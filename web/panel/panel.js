@@ -1,5 +1,6 @@
 // The panel: wires what is shown to the API and the live journal. State comes from there and from nowhere else.
 
+import { Alarms } from "./alarms.js";
 import * as api from "./api.js";
 import { byId, element, setText } from "./elements.js";
 import { Entities } from "./entities.js";
@@ -23,6 +24,7 @@ const HEALTH = { up: "All well", degraded: "Needs attention", down: "Not working
 
 const clock = new ApplianceClock();
 const entities = new Entities(clock);
+const alarms = new Alarms(entities);
 const talk = new Talk(clock);
 const journal = new Journal(clock, entities);
 const examples = new Examples(new Completing());
@@ -77,6 +79,7 @@ async function refreshAll() {
       await Promise.all([api.status(), api.entities(), api.turns(TURNS), examples.refresh()]);
     showStatus(status);
     entities.show(things.entities);
+    await alarms.refresh();
     talk.show(turns.turns);
   } finally {
     meanwhile.delete(since);
@@ -103,6 +106,8 @@ function onEvent(event) {
   for (const since of meanwhile) since.push(event);
   if (event.kind === "entity_changed") entities.changed(event);
   if (HEALTH_KINDS.has(event.kind)) refreshStatus();
+  // Should it fail, the alarms of before are shown until the panel connects again.
+  if (event.kind.startsWith("alarm_")) alarms.refresh().catch(() => {});
   // Should it fail, the things of before are shown until the panel connects again.
   if (event.kind === "configuration_loaded") refreshAll().catch(() => {});
   // Should it fail, the examples of before are shown until the panel connects again.

@@ -8,6 +8,7 @@ export const GROUPS = [
   ["Equipment", ["entity_changed"]],
   ["Actions", ["tool_called"]],
   ["Voice", ["voice"]],
+  ["Alarms", ["alarm_raised", "alarm_acknowledged", "alarm_cleared"]],
   ["Timers", ["timer_started", "timer_finished", "timer_changed", "schedule_created", "schedule_changed", "schedule_ran",
     "schedule_missed"]],
   ["Workflows", ["workflow_started", "workflow_step", "workflow_finished", "workflow_faulty"]],
@@ -22,7 +23,7 @@ const OUTCOMES = {
 };
 
 const SOURCES = { voice: "spoken", panel: "typed in the panel", cli: "command line", fleet: "fleet", timer: "timer",
-  schedule: "schedule", workflow: "workflow" };
+  schedule: "schedule", workflow: "workflow", alarm: "alarm", button: "button" };
 
 const CAUSES = {
   set: "", max_on: "because its longest time on was over", requirement_lost: "because something it needs was lost",
@@ -35,6 +36,7 @@ const STAGES = {
 };
 
 const LOOPS = {
+  alarms: "Alarms", signals: "Alarm lamps and buttons",
   announce: "Spoken announcements", changes: "Change watch", health: "Health watch", link: "Connection to",
   points: "Inputs and outputs", schedules: "Schedules", serial: "Serial port", timers: "Timers", voice: "Voice", web: "Panel",
   workflows: "Workflows",
@@ -62,6 +64,20 @@ export function valueWord(value, entity) {
   const unit = entity?.unit ?? (entity?.writable ? "%" : null);
   return unit ? `${rounded} ${unit}` : rounded;
 }
+
+/** The words for a limit: "above 8 bar", "on". */
+export function limitWord(limit, entity) {
+  const [[kind, value]] = Object.entries(limit);
+  return kind === "is" ? valueWord(value, entity) : `${kind} ${valueWord(value, entity)}`;
+}
+
+function alarmSentence(data, name, entity) {
+  if (!data.limit) return `${timerName(data)} rings`;
+  const value = typeof data.value === "number" ? `, at ${valueWord(data.value, entity(data.alarm))}` : "";
+  return `${data.class === "danger" ? "Alarm" : "Warning"}: ${name(data.alarm)} is ${limitWord(data.limit, entity(data.alarm))}${value}`;
+}
+
+const alarmName = (data, name, entity) => (entity(data.alarm) ? `The alarm of ${name(data.alarm)}` : "A timer's alarm");
 
 const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
 const quoted = (text) => `“${text}”`;
@@ -140,6 +156,9 @@ const SENTENCES = {
   workflow_step: (data) => `Workflow ${data.workflow}: ${data.step} ${stepWord(data.state)}${because(data.reason)}`,
   workflow_finished: (data) => `Workflow ${data.workflow} ${runWord(data.state)}${because(data.reason)}`,
   workflow_faulty: (data) => `Workflow ${data.workflow} can't be used or did not begin: ${data.reason}`,
+  alarm_raised: alarmSentence,
+  alarm_acknowledged: (data, name, entity) => `${alarmName(data, name, entity)} was acknowledged, ${sourceWord(data.by)}`,
+  alarm_cleared: (data, name, entity) => `${alarmName(data, name, entity)} is over`,
   link_changed: (data) => `Connection ${data.link} is ${data.up ? "connected" : "not connected"}${because(data.why)}`,
   command_handled: (data) => `Command ${data.id} from ${data.link}: ${data.state}`,
   message_rejected: (data) => `A message from ${data.source} was rejected: ${data.reason}`,
@@ -163,6 +182,8 @@ export function mark(event) {
   const data = event.data ?? {};
   switch (event.kind) {
     case "loop_crashed": case "store_set_aside": case "store_damaged": case "gap": return "bad";
+    case "alarm_raised": return { danger: "bad", warning: "warn" }[data.class] ?? "";
+    case "alarm_cleared": return "good";
     case "sentences_loaded": return data.faults ? "warn" : "good";
     case "configuration_loaded": return data.later.length ? "warn" : "good";
     case "configuration_refused": case "breaker_opened": return "bad";

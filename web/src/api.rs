@@ -37,8 +37,8 @@ use crate::guard::Visit;
 use explain::Supposition;
 use query::{AuditQuery, CompletionsQuery, EventsQuery, RunsQuery, TurnsQuery};
 use view::{
-    AuditView, CallView, CompletionsView, EntitiesView, EventsView, ReplayView, RoutesView, RunsView, SentencesView,
-    StatusView, ToolsView, TurnsView, WorkflowView, WorkflowsView,
+    AlarmsView, AuditView, CallView, CompletionsView, EntitiesView, EventsView, ReplayView, RoutesView, RunsView,
+    SentencesView, StatusView, ToolsView, TurnsView, WorkflowView, WorkflowsView,
 };
 
 /// The longest name of a conversation, in characters.
@@ -190,6 +190,11 @@ impl Api {
             Ok(completions) => Ok(CompletionsView { completions }),
             Err(error) => Err(ApiError::internal(format!("the request could not be completed: {error}"))),
         }
+    }
+
+    /// The alarms that are not over, the oldest first.
+    pub(crate) fn alarms(&self) -> AlarmsView {
+        AlarmsView { alarms: self.appliance.alarms.list() }
     }
 
     /// The rules that say who deals with an intent.

@@ -151,6 +151,7 @@ where
             call.takes(READ)?;
             api.completions(CompletionsQuery::parse(&call.query)?).await.map(|view| ok(&view))
         }
+        ["api", "v1", "alarms"] => call.read().map(|()| ok(&api.alarms())),
         ["api", "v1", "routes"] => call.read().map(|()| ok(&api.routes())),
         ["api", "v1", "routes", "explain"] => {
             let (visit, supposition) = call.act::<Supposition>(&site.limits).await?;

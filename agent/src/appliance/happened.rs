@@ -9,6 +9,7 @@ use serde_json::Value;
 use victus_hw::clock::ClockTrust;
 use victus_hw::points::Cause;
 
+use crate::alarms::AlarmClass;
 use crate::event::{Event, EventKind, Stamp};
 use crate::schedules::RunOutcome;
 use crate::tool::{CallStatus, Caller, Risk, Source};
@@ -99,6 +100,9 @@ fn happened(kind: &EventKind) -> Option<Happened> {
         EventKind::StoreSetAside { .. } | EventKind::StoreDamaged { .. } | EventKind::Gap { .. } => {
             Some(new("records_lost", Weight::Alarm))
         }
+        EventKind::AlarmRaised { alarm, class, .. } if *class > AlarmClass::Timer => {
+            Some(Happened { entity: Some(alarm.clone()), ..new("alarm", Weight::Alarm) })
+        }
         EventKind::TimerFinished { name, .. } => Some(Happened { name: name.clone(), ..new("timer", Weight::Usual) }),
         EventKind::ScheduleMissed { name, .. } => {
             Some(Happened { name: name.clone(), ..new("schedule_missed", Weight::Notable) })
@@ -131,6 +135,8 @@ fn called(tool: &str, caller: &Caller, args: &Value, status: &CallStatus) -> Opt
         Source::Timer => "by_timer",
         Source::Schedule => "by_schedule",
         Source::Workflow => "by_workflow",
+        Source::Alarm => "by_alarm",
+        Source::Button => "by_button",
     };
     let value = if what == "set" { args["value"].as_f64() } else { None };
     Some(Happened { entity: args["entity"].as_str().map(str::to_owned), by: Some(by), value, ..new(what, weight) })

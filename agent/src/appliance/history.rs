@@ -53,7 +53,11 @@ impl Tool for Telling {
     fn spec(&self) -> ToolSpec {
         let (name, description, input) = if self.alarms {
             let nothing = json!({"type": "object", "additionalProperties": false});
-            ("appliance.alarms", "Tells what can't be reached, is down or tripped in the last hour.", nothing)
+            (
+                "appliance.alarms",
+                "Tells which alarms there are, and what can't be reached, is down or tripped in the last hour.",
+                nothing,
+            )
         } else {
             let properties = json!({"period": {"enum": PERIODS}});
             let period = json!({
@@ -152,8 +156,14 @@ impl Readings {
             .map(|entry| entry.name)
             .collect();
         let mut told = happened::told(events, now, now.wall_ms.saturating_sub(ALARM_MS), now.wall_ms);
-        told.retain(|happened| happened.weight == Weight::Alarm);
+        let active = self.alarms.list();
+        // What is still so is told as it is, and not as what has happened.
+        let is_active = |entity: &Option<String>| active.iter().any(|alarm| Some(&alarm.alarm) == entity.as_ref());
+        told.retain(|happened| {
+            happened.weight == Weight::Alarm && !(happened.what == "alarm" && is_active(&happened.entity))
+        });
         json!({
+            "active": active,
             "unavailable": unavailable,
             "down": down,
             "recording": self.store.status().is_durable(),

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use victus_hw::clock::{Clock, ClockTrust};
 
+use crate::alarms::Alarms;
 use crate::entities::Entities;
 use crate::event::BootId;
 use crate::health::{Health, LoopState};
@@ -33,6 +34,8 @@ pub struct Readings {
     pub entities: Arc<Entities>,
     /// The timers.
     pub timers: Arc<Timers>,
+    /// The alarms.
+    pub alarms: Arc<Alarms>,
     /// The health of the loops.
     pub health: Arc<Health>,
     /// The store.

@@ -29,7 +29,7 @@ pub enum Plan {
 }
 
 /// The intents of which the appliance makes a plan itself.
-pub const OWN_INTENTS: [&str; 31] = [
+pub const OWN_INTENTS: [&str; 32] = [
     "HassTurnOn",
     "HassTurnOff",
     "HassToggle",
@@ -55,6 +55,7 @@ pub const OWN_INTENTS: [&str; 31] = [
     "VictusStatus",
     "VictusHistory",
     "VictusAlarms",
+    "VictusAcknowledge",
     "VictusCapabilities",
     "VictusStop",
     "HassNevermind",
@@ -94,6 +95,7 @@ pub fn plan(understood: &Understood, entities: &Entities) -> Plan {
         "HassGetCurrentTime" | "HassGetCurrentDate" => one(step("clock.now", json!({}))),
         "VictusStatus" => one(step("appliance.status", json!({}))),
         "VictusHistory" => history(understood),
+        "VictusAcknowledge" => acknowledge(understood),
         "VictusAlarms" => one(step("appliance.alarms", json!({}))),
         "VictusCapabilities" => one(step("appliance.capabilities", json!({}))),
         "VictusStop" => one(step("appliance.stop", json!({}))),
@@ -121,6 +123,16 @@ fn group(mut steps: Vec<Step>) -> Plan {
 
 fn one(step: Step) -> Plan {
     Plan::Steps(vec![step])
+}
+
+/// The alarm of what was named; without a name, all.
+fn acknowledge(understood: &Understood) -> Plan {
+    let args = match (understood.entities.as_slice(), understood.slots.get("name")) {
+        ([entity], _) => json!({"alarm": entity}),
+        (_, Some(name)) => json!({"alarm": name}),
+        (_, None) => json!({}),
+    };
+    one(step("alarm.acknowledge", args))
 }
 
 fn for_entities(understood: &Understood, entities: &Entities, tool: &str) -> Plan {

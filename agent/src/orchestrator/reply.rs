@@ -81,6 +81,7 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
         "VictusHistory" => speaker
             .telling()
             .history(speaker.turn.plan.first().map_or("", |step| step.args["period"].as_str().unwrap_or(""))),
+        "VictusAcknowledge" => speaker.acknowledged(),
         "VictusAlarms" => speaker.telling().alarms(),
         "VictusUndo" => speaker.undone(),
         "HassSetVolumeRelative" => speaker.volume_changed(),
@@ -312,6 +313,14 @@ impl Speaker<'_> {
     fn volume_changed(&self) -> String {
         let unchanged = self.result()["from"] == self.result()["to"];
         self.say(if unchanged { "limit" } else { "default" }, &[])
+    }
+
+    /// Which alarms somebody knows of from now on.
+    fn acknowledged(&self) -> String {
+        let known = self.result()["acknowledged"].as_array().map_or(&[][..], Vec::as_slice);
+        let names: Vec<&str> = known.iter().filter_map(|alarm| alarm["name"].as_str()).collect();
+        let key = if known.is_empty() { "none" } else { "default" };
+        self.say(key, &[("names", &self.language.spoken().list(&names, Joint::And))])
     }
 
     /// What was taken back, by name where it has one; a timer and the volume have none.

@@ -3,8 +3,10 @@
 //! Owns the choice of the sentences for what `appliance.history` and `appliance.alarms` return and the values in them;
 //! the words are in the sentence files of the language. Promises that no more than a handful of sentences is said.
 
+use serde::Deserialize;
 use serde_json::Value;
 
+use crate::alarms::{Raised, words};
 use crate::entities::{Entities, EntityKind};
 use crate::language::Language;
 
@@ -38,7 +40,10 @@ impl Telling<'_> {
 
     /// The reply to what is wrong now.
     pub fn alarms(&self) -> String {
-        let mut said = Vec::new();
+        let active = self.list("active").iter().filter_map(|alarm| Raised::deserialize(alarm).ok());
+        let active = active.map(|alarm| words::what(&alarm, self.entities, self.language));
+        let mut said: Vec<String> =
+            active.map(|what| self.language.phrase("VictusAlarms.active", &[("what", &what)])).collect();
         let unavailable: Vec<&str> = self.list("unavailable").iter().filter_map(Value::as_str).collect();
         let mut more = unavailable.len().saturating_sub(MOST);
         if !unavailable.is_empty() {

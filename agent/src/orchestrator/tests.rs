@@ -50,6 +50,9 @@ fn entity(kind: EntityKind, name: &str, area: &str) -> Entity {
         numeric: false,
         risk: Risk::Reversible,
         confirm: false,
+        alarm: None,
+        signal: false,
+        acknowledge: false,
     }
 }
 

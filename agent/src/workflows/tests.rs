@@ -155,6 +155,9 @@ fn entity(id: &str, kind: EntityKind) -> Entity {
         numeric: false,
         risk: Risk::Reversible,
         confirm: false,
+        alarm: None,
+        signal: false,
+        acknowledge: false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::alarms;
 use super::model::{Bias, Driver, Entity, GpioLine, Kind, Limits, Rate, Requirement, Risk};
 use super::reader::{Reader, Report, expected_found, one_of, plain_text};
 use super::tree::{Node, Value};
@@ -53,6 +54,10 @@ pub(super) fn entity(reader: Reader<'_>, report: &Report) -> Option<Entity> {
     let risk = reader.one_of("risk", &[("reversible", Risk::Reversible), ("dangerous", Risk::Dangerous)]);
     let confirm = reader.flag("confirm");
     let limits = limits(&reader);
+    let alarm = alarms::alarm(&reader, driver.as_ref());
+    let asks = confirm.as_ref().is_some_and(|found| found.value)
+        || risk.as_ref().is_some_and(|found| found.value == Risk::Dangerous);
+    let (signal, acknowledge) = (alarms::signal(&reader, kind, asks), alarms::acknowledge(&reader, kind));
     check_presence(&reader, kind, id.is_some(), driver.as_ref());
     reader.finish();
     let (kind, driver) = (kind?, driver?);
@@ -74,6 +79,9 @@ pub(super) fn entity(reader: Reader<'_>, report: &Report) -> Option<Entity> {
         risk: if acts { risk } else { Risk::Read },
         confirm: confirm.is_some_and(|found| found.value),
         limits: (kind.is_output() && !numeric).then_some(limits),
+        alarm,
+        signal,
+        acknowledge,
     })
 }
 

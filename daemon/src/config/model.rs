@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use victus_agent::alarms::Definition;
+use victus_agent::hours::Hours;
 use victus_agent::orchestrator::route::Rule;
 
 use super::origin::{Origin, Problem};
@@ -69,6 +71,8 @@ pub struct Voice {
     pub whisper_grammar: bool,
     /// `[voice.speech]`: what speaks.
     pub speech: Speech,
+    /// When warnings and timers are not said without being asked for; a danger always is.
+    pub quiet_hours: Option<Hours>,
 }
 
 /// `[voice.speech]`: the synthesiser.
@@ -161,7 +165,7 @@ pub struct Serial {
 }
 
 /// `[[entity]]`: something the appliance knows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entity {
     /// The id, such as `fan.extraction_fan`; kept over a rename where the file states it.
     pub id: String,
@@ -189,6 +193,12 @@ pub struct Entity {
     pub confirm: bool,
     /// What holds it safe; `None` for what is not switched.
     pub limits: Option<Limits>,
+    /// When its value is an alarm.
+    pub alarm: Option<Definition>,
+    /// Whether it is on while there is an alarm that nobody has acknowledged.
+    pub signal: bool,
+    /// Whether it acknowledges all alarms when it goes on.
+    pub acknowledge: bool,
 }
 
 /// What holds an output safe, whoever asks.

@@ -165,6 +165,18 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// A finite number.
+    pub(super) fn decimal(&self, key: &'static str) -> Option<Found<f64>> {
+        self.read(key, |node| {
+            let number = match typed(node) {
+                Value::Integer(number) => i32::try_from(number).ok().map(f64::from),
+                Value::Float(text) => text.replace('_', "").parse::<f64>().ok(),
+                _ => None,
+            };
+            number.filter(|number| number.is_finite()).ok_or_else(|| expected_found("a number such as 8.5", node))
+        })
+    }
+
     /// A number above 0 and at most 1.
     pub(super) fn fraction(&self, key: &'static str) -> Option<Found<f32>> {
         self.read(key, |node| {

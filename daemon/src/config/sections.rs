@@ -107,6 +107,7 @@ pub(super) fn voice(reader: Reader<'_>) -> Voice {
     });
     let engine = speech.one_of("engine", SpeechEngine::NAMES).map_or(SpeechEngine::Auto, |found| found.value);
     speech.finish();
+    let quiet_hours = reader.parsed("quiet_hours", "hours such as \"22:00-06:00\"", |text| text.parse().ok());
     let voice = Voice {
         enabled: reader.flag("enabled").is_none_or(|found| found.value),
         recognizer: reader.one_of("recognizer", Recognizer::NAMES).map_or(Recognizer::Auto, |found| found.value),
@@ -115,6 +116,7 @@ pub(super) fn voice(reader: Reader<'_>) -> Voice {
         whisper_model,
         whisper_grammar,
         speech: Speech { engine, voice: voice.map(|found| found.value) },
+        quiet_hours: quiet_hours.map(|found| found.value),
     };
     reader.finish();
     voice

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
+use victus_agent::alarms::{AlarmClass, Definition, Limit};
 
 use super::*;
 
@@ -93,7 +94,24 @@ fn the_example_loads_as_it_is_and_with_every_key_in_use() {
     assert_eq!(std::fs::read_to_string(login.password_file).unwrap(), "hunter2\n");
     assert_eq!(config.serial[0].terminator, "\n");
     let ids: Vec<&str> = config.entities.iter().map(|entity| entity.id.as_str()).collect();
-    assert_eq!(ids, ["light.bench_light", "fan.extraction_fan", "binary_sensor.guard_door", "sensor.scale"]);
+    assert_eq!(
+        ids,
+        [
+            "light.bench_light",
+            "fan.extraction_fan",
+            "light.alarm_lamp",
+            "binary_sensor.acknowledge_button",
+            "binary_sensor.guard_door",
+            "sensor.scale",
+        ]
+    );
+    let alarms: Vec<_> = config.entities.iter().filter_map(|entity| entity.alarm).collect();
+    let alarm =
+        |limit, hysteresis, after, class| Definition { limit, hysteresis, after: Duration::from_secs(after), class };
+    assert_eq!(
+        alarms,
+        [alarm(Limit::Is(true), 0.0, 300, AlarmClass::Warning), alarm(Limit::Above(250.0), 5.0, 2, AlarmClass::Danger),]
+    );
     assert_eq!(
         config.routes.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(),
         ["closed_at_night", "route[#2]"]

@@ -3,8 +3,8 @@
 //! A [`Tree`] holds TOML values. Files are laid over it in order: tables merge key by key; a list or a single value of
 //! the later file replaces the earlier one; the lists of tables `[[entity]]`, `[[serial]]`, `[[link]]` and `[[route]]` merge
 //! entry by entry (an entity by its id, else by the id that follows from kind and name, else by its name; the others by
-//! name, and a route without one is always another); a `driver`, a `when` and a `then` are replaced whole, because they are
-//! one of several forms. Variables of the environment come last and set one value each. Leaves what the keys mean to the readers.
+//! name, and a route without one is always another); a `driver`, an `alarm`, a `when` and a `then` are replaced whole, because
+//! they are one of several forms. Variables of the environment come last and set one value each. Leaves what the keys mean to the readers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use super::values::derived_id;
 pub(super) const LISTS: [&str; 4] = ["entity", "link", "route", "serial"];
 
 /// The tables that a later layer replaces and does not merge with.
-const REPLACED_WHOLE: [&str; 3] = ["driver", "when", "then"];
+const REPLACED_WHOLE: [&str; 4] = ["driver", "when", "then", "alarm"];
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]

@@ -52,6 +52,9 @@ fn entity(entity: &model::Entity) -> Entity {
             model::Risk::Dangerous => Risk::Dangerous,
         },
         confirm: entity.confirm,
+        alarm: entity.alarm,
+        signal: entity.signal,
+        acknowledge: entity.acknowledge,
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::runtime::Handle;
+use victus_agent::alarms::signals::Signals;
 use victus_agent::appliance::Appliance;
 use victus_agent::entities::changes;
 use victus_agent::event::EventKind;
@@ -65,7 +66,7 @@ pub(super) async fn spawn(
     }
     if let Some(microphone) = microphone {
         let work = VoiceWork::new(config, &settings, appliance, microphone, next);
-        announce::spawn(&mut supervisor, &work);
+        announce::spawn(&mut supervisor, &work, work.busy());
         voice_loop::spawn(&mut supervisor, work);
     }
     Ok(Spawned { web, microphone: port, instruments, supervisor })
@@ -117,6 +118,7 @@ fn spawn_required(supervisor: &mut Supervisor, appliance: &Arc<Appliance>, web: 
             Ok(())
         }
     });
+    spawn_alarms(supervisor, appliance);
     let all = Arc::clone(appliance);
     supervisor.spawn(required("health"), move |context| {
         let appliance = Arc::clone(&all);
@@ -157,6 +159,36 @@ fn spawn_clockwork(supervisor: &mut Supervisor, appliance: &Arc<Appliance>) {
             let (pulse, stop) = (context.pulse(), context.stop().clone());
             schedules.run(move || pulse.beat(), stop).await;
             Ok(())
+        }
+    });
+}
+
+/// What raises alarms, and what shows them.
+fn spawn_alarms(supervisor: &mut Supervisor, appliance: &Arc<Appliance>) {
+    let alarms = Arc::clone(&appliance.alarms);
+    supervisor.spawn(LoopSpec::required("alarms", PROGRESS_LIMIT), move |context| {
+        let alarms = Arc::clone(&alarms);
+        async move {
+            context.up();
+            let (pulse, stop) = (context.pulse(), context.stop().clone());
+            Ok(alarms.run(move || pulse.beat(), stop).await?)
+        }
+    });
+    let all = Arc::clone(appliance);
+    supervisor.spawn(LoopSpec::optional("signals"), move |context| {
+        let orchestrator = Arc::clone(&all.orchestrator);
+        let signals = Signals {
+            alarms: Arc::clone(&all.alarms),
+            entities: Arc::clone(&all.entities),
+            tools: Arc::clone(&all.tools),
+            store: all.store.clone(),
+            clock: Arc::clone(&all.clock),
+            new_trace: Box::new(move || orchestrator.new_trace()),
+        };
+        async move {
+            context.up();
+            let (pulse, stop) = (context.pulse(), context.stop().clone());
+            Ok(signals.run(move || pulse.beat(), stop).await?)
         }
     });
 }

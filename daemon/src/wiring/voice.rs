@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use victus_agent::appliance::Appliance;
 use victus_agent::event::EventKind;
 use victus_agent::orchestrator::Request;
@@ -110,6 +110,7 @@ pub struct VoiceJournal {
     events: mpsc::Sender<VoiceEvent>,
     on_event: Option<OnVoiceEvent>,
     on_health: OnVoiceHealth,
+    busy: watch::Sender<bool>,
 }
 
 impl VoiceJournal {
@@ -120,7 +121,12 @@ impl VoiceJournal {
         on_health: OnVoiceHealth,
     ) -> (Self, mpsc::Receiver<VoiceEvent>) {
         let (events, waiting) = mpsc::channel(WAITING_EVENTS);
-        (Self { appliance, speaking: false, events, on_event, on_health }, waiting)
+        (Self { appliance, speaking: false, events, on_event, on_health, busy: watch::Sender::new(false) }, waiting)
+    }
+
+    /// The same, which tells `busy` whether somebody is speaking with the appliance.
+    pub fn telling(self, busy: watch::Sender<bool>) -> Self {
+        Self { busy, ..self }
     }
 }
 
@@ -144,6 +150,7 @@ impl VoiceObserver for VoiceJournal {
             (true, false) => self.appliance.orchestrator.spoken(&Caller::voice()),
             _ => {}
         }
+        self.busy.send_replace(!matches!(state, VoiceState::Idle | VoiceState::Muted));
     }
 
     fn health(&mut self, health: VoiceHealth) {

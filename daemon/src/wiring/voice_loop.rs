@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 use victus_agent::appliance::Appliance;
 use victus_agent::voice::health::VoiceHealth;
 use victus_agent::voice::ports::SpeechRecogniser;
@@ -59,6 +60,8 @@ pub(super) struct VoiceWork {
     next: NextRecogniser,
     listener: Option<EventListener>,
     runtime: Handle,
+    /// Tells whether somebody is speaking with the appliance.
+    busy: watch::Sender<bool>,
 }
 
 impl VoiceWork {
@@ -80,7 +83,13 @@ impl VoiceWork {
             next,
             listener: settings.listener.clone(),
             runtime: Handle::current(),
+            busy: watch::Sender::new(false),
         }
+    }
+
+    /// Whether somebody is speaking with the appliance.
+    pub(super) fn busy(&self) -> watch::Receiver<bool> {
+        self.busy.subscribe()
     }
 }
 
@@ -148,6 +157,7 @@ fn assemble(
     });
     let on_event = work.listener.as_ref().map(|listener| listener());
     let (journal, waiting) = VoiceJournal::new(Arc::clone(&work.appliance), on_event, on_health);
+    let journal = journal.telling(work.busy.clone());
     work.runtime.spawn(record(Arc::clone(&work.appliance), waiting));
     let answers = Answers { appliance: Arc::clone(&work.appliance), runtime: work.runtime.clone(), synthesiser };
     let speaker = work.sound.speaker(&work.config.voice);

@@ -39,9 +39,14 @@ enum Link {
 fn usual_role(source: Source) -> Role {
     match source {
         Source::Cli => Caller::cli().role,
-        Source::Voice | Source::Panel | Source::Fleet | Source::Timer | Source::Schedule | Source::Workflow => {
-            Role::Operator
-        }
+        Source::Voice
+        | Source::Panel
+        | Source::Fleet
+        | Source::Timer
+        | Source::Schedule
+        | Source::Workflow
+        | Source::Alarm
+        | Source::Button => Role::Operator,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use victus_agent::alarms::Raised;
 use victus_agent::appliance::Status;
 use victus_agent::audit::Head;
 use victus_agent::entities::EntityView;
@@ -102,6 +103,12 @@ pub(crate) struct SentencesView {
 #[derive(Debug, Serialize)]
 pub(crate) struct CompletionsView {
     pub(crate) completions: Vec<Completion>,
+}
+
+/// `GET /api/v1/alarms`, the oldest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct AlarmsView {
+    pub(crate) alarms: Vec<Raised>,
 }
 
 /// `GET /api/v1/routes`, in the order in which they are asked.

@@ -67,6 +67,7 @@ async fn every_answer_has_its_form() {
         let run = door.get("/api/v1/runs").await.json()["runs"][0]["run"].as_str().unwrap().to_owned();
         assert_form("run", &door.get(&format!("/api/v1/runs/{run}")).await);
         assert_form("completions", &door.get("/api/v1/completions?text=turn+on+the+ex").await);
+        assert_form("alarms", &door.get("/api/v1/alarms").await);
         assert_form("routes", &door.get("/api/v1/routes").await);
         let explained = door.post("/api/v1/routes/explain", r#"{"text":"turn on the extraction fan"}"#).await;
         assert_form("explained_route", &explained);

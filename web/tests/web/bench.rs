@@ -143,6 +143,9 @@ fn entity(kind: EntityKind, name: &str, area: Option<&str>) -> Entity {
         numeric: false,
         risk: Risk::Reversible,
         confirm: false,
+        alarm: None,
+        signal: false,
+        acknowledge: false,
     }
 }
 

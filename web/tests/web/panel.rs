@@ -45,6 +45,7 @@ async fn nothing_is_loaded_from_elsewhere_and_no_data_becomes_html() {
         "/",
         "/panel.css",
         "/panel.js",
+        "/alarms.js",
         "/api.js",
         "/elements.js",
         "/entities.js",

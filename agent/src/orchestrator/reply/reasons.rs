@@ -29,7 +29,7 @@ impl Speaker<'_> {
             CallStatus::Done => return None,
             CallStatus::Refused { code, reason } => match code.as_str() {
                 "clock_unknown" => return Some(self.say("unset", &[])),
-                "no_timer" | "no_schedule" => return Some(self.say("none", &[])),
+                "no_timer" | "no_schedule" | "no_alarm" => return Some(self.say("none", &[])),
                 "unavailable" if step.result["rule"].is_null() => ("unknown_state", String::new()),
                 "role" => ("not_allowed", self.technical(reason)),
                 _ => ("refused", self.reason(step, name).unwrap_or_else(|| self.technical(reason))),

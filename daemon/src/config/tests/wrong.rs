@@ -24,8 +24,8 @@ wrong! {
     unknown_key_with_strange_characters: "[gpio]\n\"a\\u001b[31m\\n\" = 1\n"
         => "victus.toml:2: gpio.\"a\\u{1b}[31m\\n\": unknown key: expected one of backend";
     keys_of_later_versions_are_unknown: "[voice]\nkeep = { audio = true }\n[[voice.wake]]\nphrase = \"hey jarvis\"\n"
-        => "victus.toml:2: voice.keep: unknown key: expected one of capture, enabled, playback, recognizer, speech, whisper",
-           "victus.toml:3: voice.wake: unknown key: expected one of capture, enabled, playback, recognizer, speech, whisper";
+        => "victus.toml:2: voice.keep: unknown key: expected one of capture, enabled, playback, quiet_hours, recognizer, speech, whisper",
+           "victus.toml:3: voice.wake: unknown key: expected one of capture, enabled, playback, quiet_hours, recognizer, speech, whisper";
     wrong_type: "[voice]\nenabled = \"yes\"\n[device]\nid = 5\n"
         => "victus.toml:2: voice.enabled: expected true or false, found \"yes\"",
            "victus.toml:4: device.id: expected a name of letters, digits, _ and -, at most 64, found the number 5";
@@ -97,7 +97,7 @@ wrong! {
     route_with_strange_conditions: "[[route]]\n[route.when]\nintent = \"turn on\"\nsource = [\"voice\", \"pannel\"]\nrole = []\nconfidence_below = 1.5\nhours = \"22-06\"\nlink = true\nwether = \"rain\"\n[[route]]\nwhen = \"always\"\nthen = \"local\"\n"
         => "victus.toml:1: route[#1].then: a [[route]] needs then, such as then = \"ask_back\"",
            "victus.toml:3: route[#1].when.intent: expected the name of an intent such as \"HassTurnOn\", found \"turn on\"",
-           "victus.toml:4: route[#1].when.source: expected one of \"voice\", \"panel\", \"cli\", \"fleet\", \"timer\", \"schedule\", \"workflow\", found \"pannel\"; did you mean \"panel\"?",
+           "victus.toml:4: route[#1].when.source: expected one of \"voice\", \"panel\", \"cli\", \"fleet\", \"timer\", \"schedule\", \"workflow\", \"alarm\", \"button\", found \"pannel\"; did you mean \"panel\"?",
            "victus.toml:5: route[#1].when.role: expected the name of a role, or a list of names, found an empty list: leave it out for any",
            "victus.toml:6: route[#1].when.confidence_below: expected a number above 0 and at most 1, such as 0.8, found the number 1.5",
            "victus.toml:7: route[#1].when.hours: expected hours such as \"22:00-06:00\", found \"22-06\"",
@@ -131,9 +131,25 @@ wrong! {
         => "victus.toml:1: entity[#1].id: no id can be made of this name: add one, such as id = \"fan.extraction_fan\"";
     entity_twice: format!("{}{}", entity("fan", GPIO), "[[entity]]\nid = \"fan.x\"\nname = \"Y\"\nkind = \"fan\"\ndriver = { gpio = { line = \"GPIO2\" } }\n")
         => "victus.toml:5: entity[fan.x]: the id \"fan.x\" is taken by the [[entity]] at line 1: give one of them another id";
-    entity_keys_of_later_versions: entity("fan", &format!("{GPIO}feedback = {{ point = \"a.b\" }}\nalarm = {{ above = 8 }}\n"))
-        => "victus.toml:5: entity[fan.x].feedback: unknown key: expected one of aliases, area, confirm, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit",
-           "victus.toml:6: entity[fan.x].alarm: unknown key: expected one of aliases, area, confirm, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, spoken, stop, unit";
+    entity_keys_of_later_versions: entity("fan", &format!("{GPIO}feedback = {{ point = \"a.b\" }}\n"))
+        => "victus.toml:5: entity[fan.x].feedback: unknown key: expected one of acknowledge, alarm, aliases, area, confirm, conflicts, driver, floor, id, kind, max_on, min_off, min_on, name, poll, rate, requires, risk, safe, signal, spoken, stop, unit";
+    alarms_without_one_limit: format!("{}{}", entity("binary_sensor", &format!("{GPIO}alarm = {{ class = \"panic\" }}\n")), "[[entity]]\nname = \"Y\"\nkind = \"binary_sensor\"\ndriver = { gpio = { line = \"GPIO2\" } }\nalarm = { is = \"on\", above = 1, after = \"2d\" }\n")
+        => "victus.toml:5: entity[binary_sensor.x].alarm.class: expected one of \"warning\", \"danger\", found \"panic\"",
+           "victus.toml:5: entity[binary_sensor.x].alarm: expected one of above, below and is, such as { above = 8.0 } or { is = \"on\" }, found none",
+           "victus.toml:10: entity[binary_sensor.y].alarm.after: expected a duration from 0s to 1d, found \"2d\"",
+           "victus.toml:10: entity[binary_sensor.y].alarm: expected one of above, below and is, such as { above = 8.0 } or { is = \"on\" }, found several",
+           "victus.toml:10: entity[binary_sensor.y].alarm.above: is for a number, and this entity is on or off: use is = \"on\"";
+    alarms_of_numbers: "[[serial]]\nname = \"plc\"\nport = \"/dev/ttyUSB0\"\n[[entity]]\nname = \"P\"\nkind = \"sensor\"\ndriver = { line = { port = \"plc\", read = \"P?\" } }\nalarm = { is = \"on\", hysteresis = -1 }\n[[entity]]\nname = \"Q\"\nkind = \"sensor\"\ndriver = { line = { port = \"plc\", write = \"Q {value}\" } }\nalarm = { above = \"8\" }\n"
+        => "victus.toml:8: entity[sensor.p].alarm.is: is for what is on or off, and this entity has a number: use above or below",
+           "victus.toml:8: entity[sensor.p].alarm.hysteresis: expected a number from 0 on",
+           "victus.toml:13: entity[sensor.q].alarm.above: expected a number such as 8.5, found \"8\"",
+           "victus.toml:13: entity[sensor.q].alarm: needs a value that is read: add read to the driver";
+    what_shows_and_acknowledges: format!("{}{}", entity("fan", &format!("{GPIO}signal = true\nacknowledge = true\n")), "[[entity]]\nname = \"Y\"\nkind = \"light\"\ndriver = { gpio = { line = \"GPIO2\" } }\nsignal = true\nconfirm = true\n")
+        => "victus.toml:5: entity[fan.x].signal: is for a light, a siren or a switch, and this is a fan: leave it out",
+           "victus.toml:6: entity[fan.x].acknowledge: is for a push button that is read, a binary_sensor, and this is a fan",
+           "victus.toml:11: entity[light.y].signal: nobody is there to agree to it: leave out confirm and risk = \"dangerous\"";
+    quiet_hours_that_are_none: "[voice]\nquiet_hours = \"22-6\"\n"
+        => "victus.toml:2: voice.quiet_hours: expected hours such as \"22:00-06:00\", found \"22-6\"";
     wrong_durations: entity("fan", &format!("{GPIO}max_on = 30\nmin_on = \"5 s\"\nmin_off = \"400d\"\nrate = \"often\"\n"))
         => "victus.toml:5: entity[fan.x].max_on: expected a duration in quotes, such as \"30m\", \"5s\" or \"500ms\", found the number 30",
            "victus.toml:6: entity[fan.x].min_on: expected a duration in quotes, such as \"30m\", \"5s\" or \"500ms\", found \"5 s\"",

@@ -88,6 +88,9 @@ fn fan() -> Entity {
         numeric: false,
         risk: Risk::Reversible,
         confirm: false,
+        alarm: None,
+        signal: false,
+        acknowledge: false,
     }
 }
 
