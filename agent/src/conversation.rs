@@ -19,7 +19,7 @@ use crate::event::BootId;
 use crate::intents::{Context, QUESTION};
 use crate::tool::confirmation::Token;
 use crate::tool::{CallStatus, Caller, Source};
-use crate::turn::{Answered, Outcome, Step, StepResult, Turn, TurnId};
+use crate::turn::{Answered, OnFailure, Outcome, Step, StepResult, Turn, TurnId};
 
 /// For how long "it" and "the other one" mean what was last dealt with.
 pub const RECENT_FOR: Duration = Duration::from_secs(5 * 60);
@@ -44,6 +44,9 @@ pub struct Understood {
     /// The key of the reply that the sentence asks for, such as `yes_or_no`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<String>,
+    /// What one of its steps that is not done means for the others, where the sentence says (metadata `on_failure`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failure: Option<OnFailure>,
 }
 
 /// What is missing from a request.
@@ -210,7 +213,7 @@ fn about(turn: &Turn) -> Option<Understood> {
     }
     let volume = turn.plan.iter().any(|step| step.tool.starts_with("speech."));
     let intent = turn.intent.clone().filter(|_| volume || !entities.is_empty())?;
-    Some(Understood { intent, slots: turn.slots.clone(), entities, response: None })
+    Some(Understood { intent, slots: turn.slots.clone(), entities, ..Understood::default() })
 }
 
 /// What is remembered of everybody.

@@ -114,6 +114,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: audit::AuditCommand,
     },
+    /// Why a request ended as it did: what was heard, what it was taken for by which line, and what came of it
+    Why {
+        /// The turn, as `victus turns` names it; the last one unless given
+        turn: Option<String>,
+    },
     /// Decide a stored request again: do the same words still lead to the same plan? Nothing is done
     Replay {
         /// The turn, as `victus turns` names it
@@ -171,6 +176,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Events { follow, since } => daemon_commands::events(place, follow, since.as_deref()).await,
         Command::Turns { limit } => daemon_commands::turns(place, limit).await,
         Command::Audit { command } => audit::run(place, command).await,
+        Command::Why { turn } => daemon_commands::why(place, turn.as_deref()).await,
         Command::Replay { turn: Some(turn), .. } => replay::one(place, &turn).await,
         Command::Replay { since, with, .. } => replay::all(place, since.as_deref(), with).await,
         Command::Status => daemon_commands::status(place).await,

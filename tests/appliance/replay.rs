@@ -31,6 +31,12 @@ async fn a_request_is_decided_the_same_again_and_a_day_otherwise_by_other_rules(
     assert!(same.status.success(), "{}", String::from_utf8_lossy(&same.stderr));
     assert_eq!(said(&same).trim(), "the same");
 
+    let why = victus(&daemon, &["why", id]).await;
+    let told = said(&why);
+    assert!(told.starts_with("I heard: turn on the extraction fan. I understood: Extraction fan on"), "{told}");
+    assert!(told.contains("of switching") && told.trim().ends_with("It was done."), "{told}");
+    assert!(said(&victus(&daemon, &["why"]).await).contains("frobnicate"), "the last one");
+
     let trial = daemon.state().parent().expect("a folder").join("trial");
     let config =
         std::fs::read_to_string(daemon.state().parent().expect("a folder").join("victus.toml")).expect("a file");

@@ -204,3 +204,18 @@ async fn timers(daemon: &Daemon, round: u32) -> BTreeMap<String, u32> {
     }
     counts
 }
+
+#[tokio::test]
+async fn a_rule_begins_a_workflow_in_place_of_what_is_usually_done() {
+    let route = "[[route]]\nwhen = { intent = \"HassTurnOn\" }\nthen = { workflow = \"careful\" }\n";
+    let mut daemon = Daemon::prepared(None, route);
+    let steps = "[[step]]\nname = 'valve'\ntool = 'entity.turn_on'\nargs = { entity = 'valve.main_valve' }\n";
+    daemon.write("workflows/careful.toml", steps);
+    daemon.resume().await;
+    let turn = daemon.ask("turn on the extraction fan").await;
+    assert_eq!((&turn["outcome"], &turn["reply"]), (&json!("done"), &json!("I have begun careful.")), "{turn}");
+    run_over(&daemon, turn["steps"][0]["result"]["run"].as_str().expect("a run")).await;
+    assert_eq!(daemon.value("valve.main_valve").await, json!(true));
+    assert_eq!(daemon.value("fan.extraction_fan").await, json!(false));
+    assert_eq!(daemon.ask("turn off the main valve").await["reply"], "Main valve is closed.", "no rule is about that");
+}

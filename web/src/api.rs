@@ -38,7 +38,7 @@ use explain::Supposition;
 use query::{AuditQuery, CompletionsQuery, EventsQuery, RunsQuery, TurnsQuery};
 use view::{
     AlarmsView, AuditView, CallView, CompletionsView, EntitiesView, EventsView, ReplayView, RoutesView, RunsView,
-    SentencesView, StatusView, ToolsView, TurnsView, WorkflowView, WorkflowsView,
+    SentencesView, StatusView, ToolsView, TurnsView, WhyView, WorkflowView, WorkflowsView,
 };
 
 /// The longest name of a conversation, in characters.
@@ -125,6 +125,17 @@ impl Api {
         let unknown = || ApiError::not_found(format!("there is no turn {id}: /api/v1/turns lists the latest"));
         let id = TurnId::parse(id).ok_or_else(unknown)?;
         self.read(move |store| store.turns().get(&id)).await?.ok_or_else(unknown)
+    }
+
+    /// Why a stored turn ended as it did, in the language of the appliance.
+    pub(crate) async fn why(&self, id: &str) -> Result<WhyView, ApiError> {
+        let turn = self.turn(id).await?;
+        let why = victus_agent::orchestrator::explain::why(
+            &turn,
+            &self.appliance.entities,
+            &self.appliance.orchestrator.language(),
+        );
+        Ok(WhyView { turn: turn.id, why })
     }
 
     /// A stored turn, decided again by the rules as they are now.

@@ -130,6 +130,10 @@ where
             call.read()?;
             api.turn(id).await.map(|turn| ok(&turn))
         }
+        ["api", "v1", "turns", id, "why"] => {
+            call.read()?;
+            api.why(id).await.map(|view| ok(&view))
+        }
         ["api", "v1", "turns", id, "replay"] => {
             call.read()?;
             api.replay(id).await.map(|view| ok(&view))

@@ -250,5 +250,5 @@ fn level(id: &str, now: f64, direction: &str, entities: &Entities) -> Option<Und
         _ => ("HassSetPosition", "position"),
     };
     let slots = [(slot.to_owned(), json!(value))].into();
-    Some(Understood { intent: intent.to_owned(), slots, entities: vec![id.to_owned()], response: None })
+    Some(Understood { intent: intent.to_owned(), slots, entities: vec![id.to_owned()], ..Understood::default() })
 }

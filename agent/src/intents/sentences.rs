@@ -18,7 +18,8 @@
 //!         lists: {list: {...}}                      # for these sentences only
 //!         response: lights_area                     # key of the reply, `default` where absent
 //!         example: "turn on the {name}"             # what people are told that they can say; Victus' own
-//!         metadata: {key: value}                   # `one: true`: one entity is meant; where several fit, ask which
+//!         metadata: {key: value}                   # `one: true`: one entity is meant; where several fit, ask which;
+//!                                                  # `on_failure: stop|skip|undo`: what one that is not done means for the rest
 //! lists:
 //!   color: {values: ["red", {in: "(max|maximum)", out: 100, context: {...}, metadata: {...}}]}
 //!   level: {range: {from: 0, to: 100, step: 1, type: percentage, fractions: halves, multiplier: 0.1, digits: true, words: true, words_language: en}}

@@ -166,18 +166,18 @@ impl Orchestrator {
     ) -> Option<Token> {
         note_readings(turn, &readings);
         let agreed = turn.answers.is_some();
+        let mut routed = Vec::with_capacity(readings.len());
         for reading in &readings {
             let (route, rule) = self.router.route(&reading.intent, turn);
             turn.route = Some(rule);
             // Who was asked and said yes is not asked again.
-            if agreed && route == Route::AskBack {
-                continue;
-            }
-            if let Some(end) = router::end(&route, turn, language) {
+            let end = router::end(&route, turn, language).filter(|_| !agreed || route != Route::AskBack);
+            if let Some(end) = end {
                 (turn.outcome, turn.reply) = end;
                 turn.asks = (route == Route::AskBack).then(|| Question::Whether { readings: readings.clone() });
                 return None;
             }
+            routed.push(route);
         }
         let begun = self.clock.monotonic();
         let past = match recall::past(before, turn) {
@@ -188,7 +188,7 @@ impl Orchestrator {
                 return None;
             }
         };
-        let whole = self.plan_all(turn, readings, back, &past, language)?;
+        let whole = self.plan_all(turn, readings.into_iter().zip(routed), back, &past, language)?;
         turn.plan = whole.steps;
         if turn.outcome == Outcome::Preview {
             turn.times_ms.plan = Some(self.since(begun));
@@ -213,20 +213,24 @@ impl Orchestrator {
     fn plan_all(
         &self,
         turn: &mut Turn,
-        readings: Vec<Understood>,
+        readings: impl Iterator<Item = (Understood, Route)>,
         back: Vec<Step>,
         past: &[Turn],
         language: &Language,
     ) -> Option<Whole> {
         let mut whole = Whole { steps: back, parts: Vec::new() };
-        for understood in readings {
-            let planned = match understood.intent.as_str() {
-                "VictusUndo" => undo::plan(turn, past),
-                intent if later::is(intent) => self.plan_later(turn, &understood, language)?,
+        for (understood, route) in readings {
+            let planned = match (understood.intent.as_str(), &route) {
+                (_, Route::Workflow(name)) => plan::workflow(name, &understood),
+                ("VictusUndo", _) => undo::plan(turn, past),
+                (intent, _) if later::is(intent) => self.plan_later(turn, &understood, language)?,
                 _ => self.plan_one(&understood),
             };
             match planned {
-                Plan::Steps(steps) => {
+                Plan::Steps(mut steps) => {
+                    if let Some(on_failure) = understood.on_failure {
+                        steps.iter_mut().for_each(|step| step.on_failure = on_failure);
+                    }
                     let from = whole.steps.len();
                     whole.steps.extend(steps);
                     whole.parts.push(Part { understood, steps: from..whole.steps.len() });

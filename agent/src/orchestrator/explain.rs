@@ -20,13 +20,15 @@ pub fn reply(past: &[Turn], entities: &Entities, language: &Language) -> String 
             && turn.outcome != Outcome::Asked
     };
     match past.iter().find(|turn| !small_talk(turn)) {
-        Some(turn) => {
-            let explained = Explained { turn, entities, language };
-            let reason = format!("{} {}", explained.understood(), explained.outcome());
-            language.phrase("VictusExplain.default", &[("reason", reason.trim())])
-        }
+        Some(turn) => language.phrase("VictusExplain.default", &[("reason", &why(turn, entities, language))]),
         None => language.phrase("VictusExplain.none", &[]),
     }
+}
+
+/// Why a turn ended as it did: what was heard, what it was taken for by which line of which file, and what came of it.
+pub fn why(turn: &Turn, entities: &Entities, language: &Language) -> String {
+    let explained = Explained { turn, entities, language };
+    format!("{} {}", explained.understood(), explained.outcome()).trim().to_owned()
 }
 
 /// What a turn is about, in the words in which it is told afterwards.

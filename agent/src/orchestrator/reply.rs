@@ -11,12 +11,14 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::plan::is_own;
 use super::telling::Telling;
 use crate::conversation::{Understood, is_done};
 use crate::entities::{Entities, Entity, EntityKind};
 use crate::intents::spoken::Joint;
 use crate::language::Language;
 use crate::turn::{OnFailure, StepResult, Turn};
+use crate::workflows::check::RUN_TOOL;
 
 /// The intents of which people are told examples.
 const ASKED_MOST: [&str; 3] = ["HassTurnOn", "HassGetState", "HassStartTimer"];
@@ -58,6 +60,9 @@ pub fn reply(understood: &Understood, turn: &Turn, entities: &Entities, language
             String::new()
         };
         return format!("{rest} {}", troubles.join(" ")).trim().to_owned();
+    }
+    if let Some(workflow) = speaker.begun_for_another() {
+        return language.phrase("workflow_begun", &[("name", workflow)]);
     }
     if let Some(reply) = speaker.as_its_author_says() {
         return reply;
@@ -132,6 +137,12 @@ impl Speaker<'_> {
             (self.understood.slots.iter()).map(|(slot, value)| (slot.clone(), self.slot_in_words(value))).collect();
         let values: Vec<(&str, &str)> = said.iter().map(|(slot, value)| (slot.as_str(), value.as_str())).collect();
         self.say(key, &values)
+    }
+
+    /// The workflow that a rule began in place of what the appliance does about such a request itself.
+    fn begun_for_another(&self) -> Option<&str> {
+        let step = self.turn.plan.first().filter(|step| step.tool == RUN_TOOL && is_own(&self.understood.intent))?;
+        step.args["workflow"].as_str()
     }
 
     fn slot_in_words(&self, value: &Value) -> String {

@@ -58,6 +58,8 @@ pub struct Facts<'a> {
 pub enum Route {
     /// The appliance itself, by a plan of tool calls.
     Local,
+    /// A workflow, which is begun with what was said.
+    Workflow(String),
     /// Nobody yet: the speaker is asked whether this was meant.
     AskBack,
     /// Nobody, for a reason in the installer's own words.
@@ -69,7 +71,7 @@ pub enum Route {
 impl Route {
     /// Whether something may be done.
     fn permits(&self) -> bool {
-        matches!(self, Self::Local)
+        matches!(self, Self::Local | Self::Workflow(_))
     }
 }
 

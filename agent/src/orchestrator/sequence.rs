@@ -149,7 +149,8 @@ impl<'a> Sequences<'a> {
 pub(super) fn understood(best: IntentMatch) -> Understood {
     let value = |value: &SlotValue| serde_json::to_value(value).unwrap_or(serde_json::Value::Null);
     let slots = best.slots.iter().map(|(name, slot)| (name.clone(), value(slot))).collect();
-    Understood { intent: best.intent, slots, entities: best.entities, response: best.response }
+    let on_failure = best.metadata.get("on_failure").and_then(|it| serde_json::from_value(it.clone()).ok());
+    Understood { intent: best.intent, slots, entities: best.entities, response: best.response, on_failure }
 }
 
 /// How many words from `place` on are one of these joints; the longest counts.

@@ -71,6 +71,22 @@ pub(super) async fn turns(place: &Place, limit: usize) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints why a request ended as it did; the last one where none is named.
+pub(super) async fn why(place: &Place, turn: Option<&str>) -> Result<(), Failure> {
+    let client = Client::new(place.state.as_deref());
+    let turn = match turn {
+        Some(turn) if turn.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') => turn.to_owned(),
+        Some(turn) => return Err(Failure::Usage(format!("`{turn}` is no turn: `victus turns` lists them"))),
+        None => {
+            let last = client.get("/api/v1/turns?limit=1").await?;
+            let last = last["turns"][0]["turn"].as_str().map(str::to_owned);
+            last.ok_or_else(|| Failure::Failed("nothing was asked yet".to_owned()))?
+        }
+    };
+    let told = client.get(&format!("/api/v1/turns/{turn}/why")).await?;
+    if place.json { output::json(&told) } else { output::line(told["why"].as_str().unwrap_or_default()) }
+}
+
 /// Prints how the appliance is.
 pub(super) async fn status(place: &Place) -> Result<(), Failure> {
     let status = Client::new(place.state.as_deref()).get("/api/v1/status").await?;

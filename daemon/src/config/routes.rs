@@ -19,7 +19,7 @@ const MAX_INTENTS: usize = 64;
 /// The longest name of an intent in bytes.
 const MAX_INTENT: usize = 64;
 
-const THEN: &str = "\"local\", \"ask_back\" or { refuse = \"the reason\" }";
+const THEN: &str = "\"local\", \"ask_back\", { workflow = \"its name\" } or { refuse = \"the reason\" }";
 
 pub(super) fn route(reader: Reader<'_>) -> Option<Rule> {
     let name = reader.parsed("name", "a name of letters, digits, _ and -, at most 64", |text| {
@@ -99,12 +99,16 @@ fn then(reader: &Reader<'_>) -> Option<Route> {
         };
     }
     let table = reader.section("then");
+    let workflow = table.parsed("workflow", "the name of a workflow", |text| is_name(text).then(|| text.to_owned()));
     let reason = table.read("refuse", |node| plain_text(node, "the reason, as it is to be said"));
     if table.free_entries().next().is_none() {
         reader.rule("then", format!("expected {THEN}, found an empty table"));
     }
+    if workflow.is_some() && reason.is_some() {
+        reader.rule("then", "expected one of workflow and refuse, found both: leave one out");
+    }
     table.finish();
-    reason.map(|reason| Route::Refuse(reason.value))
+    workflow.map(|name| Route::Workflow(name.value)).or(reason.map(|reason| Route::Refuse(reason.value)))
 }
 
 /// Intents that no sentence has. One that is nearly another's name is a slip; any other may be in sentences that are read

@@ -163,3 +163,12 @@ pub(crate) struct ReplayView {
     /// What it is decided as now. Nothing of it was done.
     pub(crate) turn: Turn,
 }
+
+/// `GET /api/v1/turns/{id}/why`.
+#[derive(Debug, Serialize)]
+pub(crate) struct WhyView {
+    /// The turn.
+    pub(crate) turn: TurnId,
+    /// What was heard, what it was taken for by which line of which file, and what came of it.
+    pub(crate) why: String,
+}

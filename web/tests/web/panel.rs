@@ -93,7 +93,7 @@ async fn a_browser_asks_each_time_and_gets_the_file_only_when_it_changed() {
 
 #[tokio::test]
 async fn every_kind_of_event_has_a_sentence_and_a_group() {
-    let source = include_str!("../../../agent/src/event.rs");
+    let source = include_str!("../../../agent/src/event/class.rs");
     let names = source.split("pub fn name(&self)").nth(1).unwrap().split("\n    }\n").next().unwrap();
     let kinds: Vec<&str> = names.split('"').skip(1).step_by(2).collect();
     assert!(kinds.contains(&"turn_finished") && kinds.len() > 10, "{kinds:?}");

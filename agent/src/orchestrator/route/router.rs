@@ -71,7 +71,7 @@ impl Router {
 /// How a turn ends that the appliance is not to deal with; none where it is.
 pub(in crate::orchestrator) fn end(route: &Route, turn: &Turn, language: &Language) -> Option<(Outcome, String)> {
     match route {
-        Route::Local => None,
+        Route::Local | Route::Workflow(_) => None,
         Route::AskBack => {
             let meant = language.matcher.without_skip_words(turn.repaired.as_deref().unwrap_or(&turn.text));
             Some((Outcome::Asked, language.phrase("unsure", &[("choices", &meant)])))

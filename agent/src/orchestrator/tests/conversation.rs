@@ -371,3 +371,25 @@ async fn every_turn_is_decided_the_same_again_and_a_changed_rule_shows() {
     let what: Vec<&str> = again.differences.iter().map(|difference| difference.what).collect();
     assert_eq!(what, ["intent", "plan"], "{again:?}");
 }
+
+#[tokio::test]
+async fn a_sentence_says_what_a_failure_means_for_the_rest() {
+    for (on_failure, lit, steps) in [("stop", [true, false], 2), ("skip", [true, true], 3), ("undo", [false, false], 3)]
+    {
+        let bench = bench();
+        let gpio = SimulatedGpio::open(&bench.folder.path().join("gpio")).unwrap();
+        // Of the three lights the second, by id, does not follow.
+        gpio.set_fault(&"GPIO1".into(), Some(victus_hw::gpio::Fault::Stuck(Level::Low))).unwrap();
+        let text = format!(
+            "language: en\nintents:\n  HassTurnOn:\n    data:\n      - sentences: ['light it all up']\n        \
+             slots: {{domain: light}}\n        metadata: {{on_failure: {on_failure}}}\n"
+        );
+        let own = crate::intents::Source { name: "own.yaml".to_owned(), text };
+        let (language, problems) = Language::compile(Arc::new(Sentences::load(&[own]).0), &bench.appliance.entities);
+        assert_eq!(problems, []);
+        bench.appliance.orchestrator.set_language(Arc::new(language));
+        let turn = bench.ask("light it all up").await;
+        assert_eq!((turn.outcome, turn.steps.len()), (Outcome::Failed, steps), "{on_failure}: {turn:?}");
+        assert_eq!(bench.is_lit(&["light.bench_light", "light.desk_light"]), lit, "{on_failure}");
+    }
+}

@@ -104,11 +104,12 @@ wrong! {
            "victus.toml:8: route[#1].when.link: expected one of \"up\", \"down\", found true",
            "victus.toml:9: route[#1].when.wether: unknown key: expected one of confidence_below, hours, intent, link, role, source",
            "victus.toml:11: route[#2].when: expected a table, found \"always\"";
-    route_to_nowhere: "[[route]]\nwhen = {}\nthen = \"ask_bak\"\n[[route]]\nwhen = {}\nthen = {}\n[[route]]\nwhen = {}\nthen = { refuse = \" \" }\n[[route]]\nwhen = {}\nthen = { workflow = \"x\" }\n"
-        => "victus.toml:3: route[#1].then: expected \"local\", \"ask_back\" or { refuse = \"the reason\" }, found \"ask_bak\"",
-           "victus.toml:6: route[#2].then: expected \"local\", \"ask_back\" or { refuse = \"the reason\" }, found an empty table",
+    route_to_nowhere: "[[route]]\nwhen = {}\nthen = \"ask_bak\"\n[[route]]\nwhen = {}\nthen = {}\n[[route]]\nwhen = {}\nthen = { refuse = \" \" }\n[[route]]\nwhen = {}\nthen = { workflw = \"x\" }\n[[route]]\nwhen = {}\nthen = { workflow = \"a b\" }\n"
+        => "victus.toml:3: route[#1].then: expected \"local\", \"ask_back\", { workflow = \"its name\" } or { refuse = \"the reason\" }, found \"ask_bak\"",
+           "victus.toml:6: route[#2].then: expected \"local\", \"ask_back\", { workflow = \"its name\" } or { refuse = \"the reason\" }, found an empty table",
            "victus.toml:9: route[#3].then.refuse: expected the reason, as it is to be said, found an empty text",
-           "victus.toml:12: route[#4].then.workflow: unknown key: expected one of refuse";
+           "victus.toml:12: route[#4].then.workflw: unknown key: did you mean workflow?",
+           "victus.toml:15: route[#5].then.workflow: expected the name of a workflow, found \"a b\"";
     route_with_a_name_that_is_taken: "[[route]]\nname = \"otherwise\"\nwhen = {}\nthen = \"local\"\n[[route]]\nname = \"a\"\nwhen = {}\nthen = \"local\"\n[[route]]\nname = \"a\"\nwhen = {}\nthen = \"local\"\n"
         => "victus.toml:2: route[otherwise].name: \"otherwise\" is a rule that is built in: give another name",
            "victus.toml:9: route[a]: the name \"a\" is taken by the [[route]] at line 5: give one of them another name";
