@@ -116,7 +116,13 @@ impl Engine {
 
     /// Sets from where the numbers of the writes count: each is above all of earlier epochs.
     pub(super) fn number_from(&self, epoch: u64) {
-        self.number.store(epoch << 32, Ordering::Relaxed);
+        self.number.store(epoch << (record::COMMIT_BITS + record::RECORD_BITS), Ordering::Relaxed);
+    }
+
+    /// Counts the records of the next commit from 0: what a killed process had not made durable is of the last one.
+    fn next_commit(&self) {
+        let records = 1_u64 << record::RECORD_BITS;
+        self.number.store(self.number.load(Ordering::Relaxed).next_multiple_of(records), Ordering::Relaxed);
     }
 
     /// Makes all of `writes` or none. They can be read at once and are durable after [`Engine::sync`].
@@ -128,6 +134,9 @@ impl Engine {
     /// [`Engine::apply`] with payloads of schema version `schema`.
     pub(super) fn apply_as(&self, schema: u16, writes: &[Write]) -> Result<u64, Fault> {
         guarded(|| {
+            if writes.iter().any(|write| write.value.is_some()) {
+                self.next_commit();
+            }
             let mut bytes = 0;
             let mut change = |write: &Write| {
                 let value = write.value.as_ref().map(|payload| {

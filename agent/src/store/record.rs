@@ -20,7 +20,7 @@
 //! | 4 | 1 | number of the tree |
 //! | 5 | 1 | length of the key |
 //! | 6 | 4 | length of the payload |
-//! | 10 | 8 | number of the write: `epoch << 32` plus a count, so that of two versions the later one is known |
+//! | 10 | 8 | number of the write: epoch (20 bits), commit within it (30), record within that (14); of two versions the higher is the later |
 //! | 18 | 4 | CRC-32 (IEEE) of bytes 0 to 17, the key and the payload |
 //! | 22 | .. | key, then payload (JSON; of the audit chain the bytes that `crate::audit` states) |
 
@@ -34,6 +34,12 @@ pub(super) const MAX_KEY: usize = 200;
 
 /// The longest payload, in bytes. Far below sled's segment (512 KiB), above which a value would become a file of its own.
 pub(super) const MAX_PAYLOAD: usize = 128 * 1024;
+
+/// How many bits of a write's number count the records of one commit.
+pub(super) const RECORD_BITS: u32 = 14;
+
+/// How many bits of a write's number count the commits of an epoch: at ten a second, three years.
+pub(super) const COMMIT_BITS: u32 = 30;
 
 const MARK: [u8; 2] = [0xD7, 0x56];
 const HEADER: usize = 22;

@@ -3,7 +3,9 @@
 //! Owns one question, asked before sled opens a database: is there damage in the part of its log that it will replay, with
 //! newer records behind it? sled 0.34 takes any damage there for a write that the power cut short, goes on without what
 //! follows, and overwrites it. After a power cut that is right; where a bit has changed in the middle, it silently takes the
-//! appliance back in time (an acknowledged command would be carried out twice). Only reads.
+//! appliance back in time (an acknowledged command would be carried out twice). sled writes the parts of a commit from
+//! several threads, so a killed process leaves such a hole too; what lies behind it is then of that commit alone, which
+//! nobody was told of. Only reads.
 //!
 //! # sled's log, as far as it is needed here
 //!
@@ -26,40 +28,77 @@ const MESSAGE_HEAD: usize = 32;
 const KIND_DAMAGED: u8 = 0;
 const KIND_END: u8 = 2;
 
-/// Where sled would go on without newer records that are still there: the offset in the file. None where all is well or
-/// where there is no log to look at.
+/// Where sled would go on without newer records that are still there: the offset in the file. None where all is well, where
+/// nothing is lost but what a killed process had not made durable, or where there is no log to look at.
 pub(super) fn would_lose(database: &Path) -> io::Result<Option<u64>> {
     let file = match File::open(database.join("db")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
     let from = replayed_from(database)?;
-    let (mut newest_reached, mut headless, mut ends, mut tip) = (0, None, Vec::new(), 0);
+    let (mut log, mut headless) = (Vec::new(), Vec::new());
     let mut segment = vec![0; SEGMENT];
     for number in 0..file.metadata()?.len().div_ceil(SEGMENT as u64) {
         let base = number * SEGMENT as u64;
         let length = read_up_to(&file, &mut segment, base)?;
         let bytes = &segment[..length];
         match place(bytes) {
-            Some(place) if place < from => {}
-            Some(place) => {
-                let (reached, complete) = walk(bytes, place / SEGMENT as u64);
-                let (before, after) = (newest(&bytes[..reached]), newest(&bytes[reached..]));
-                if after > before {
-                    return Ok(Some(base + reached as u64));
-                }
-                newest_reached = newest_reached.max(before);
-                tip = tip.max(place);
-                if !complete {
-                    ends.push((place, base + reached as u64));
-                }
-            }
-            None => headless = headless.max(Some((newest(bytes), base))),
+            Some(place) => log.push(Stretch::of(bytes, place, base, place < from)),
+            // One without a head is free, unless it has what is newest. After a snapshot it may have been free for long.
+            None if from == 0 => headless.push((base, numbers(bytes))),
+            None => {}
         }
     }
-    // Only the last segment may end early. One without a head is free, unless it has what is newest.
-    let early = ends.into_iter().find(|(place, _)| *place < tip).map(|(_, at)| at);
-    Ok(early.or(headless.filter(|(newest, _)| *newest > newest_reached && from == 0).map(|(_, base)| base)))
+    log.sort_unstable_by_key(|stretch| stretch.place);
+    Ok(lost(&log, &headless))
+}
+
+/// A segment of the log: what can be read of it, and what lies behind that.
+struct Stretch {
+    place: u64,
+    /// Where in the file it can be read to.
+    end: u64,
+    complete: bool,
+    reached: Vec<u64>,
+    behind: Vec<u64>,
+}
+
+impl Stretch {
+    /// What sled has in its snapshot counts as read.
+    fn of(bytes: &[u8], place: u64, base: u64, in_snapshot: bool) -> Self {
+        let (reached, complete) = if in_snapshot { (bytes.len(), true) } else { walk(bytes, place / SEGMENT as u64) };
+        let (reached, behind, end) = (numbers(&bytes[..reached]), numbers(&bytes[reached..]), base + reached as u64);
+        Self { place, end, complete, reached, behind }
+    }
+}
+
+/// Where the log breaks off with newer records behind it that were durable.
+fn lost(log: &[Stretch], headless: &[(u64, Vec<u64>)]) -> Option<u64> {
+    // Only the last segment may end early.
+    let broken = log.iter().position(|stretch| !stretch.complete || !stretch.behind.is_empty());
+    let (read, rest) = log.split_at(broken.map_or(log.len(), |at| at + 1));
+    let newest = read.iter().flat_map(|stretch| &stretch.reached).copied().max().unwrap_or(0);
+    let behind = read.last().map_or(&[][..], |stretch| &stretch.behind);
+    let later = rest.iter().flat_map(|stretch| stretch.reached.iter().chain(&stretch.behind));
+    let free = headless.iter().flat_map(|(_, numbers)| numbers);
+    let unread: Vec<u64> = behind.iter().chain(later).chain(free).copied().filter(|it| *it > newest).collect();
+    let cut_short = broken.is_some() && !rest.is_empty();
+    if unread.is_empty() && !cut_short || !unread.is_empty() && is_of_the_last_commit(&unread, newest) {
+        return None;
+    }
+    let newest_free = headless.iter().max_by_key(|(_, numbers)| numbers.iter().max().copied());
+    read.get(broken.unwrap_or(usize::MAX)).map(|stretch| stretch.end).or(newest_free.map(|(base, _)| *base))
+}
+
+/// Whether these records are all of one commit, which follows at once on the newest that was read: a process that was
+/// killed in the middle of a commit may have written a later part of it and not an earlier one. Each commit is durable
+/// before the next one begins, so nothing that was acknowledged is among them.
+fn is_of_the_last_commit(unread: &[u64], newest: u64) -> bool {
+    let commit = |number: u64| number >> record::RECORD_BITS;
+    let (Some(first), Some(last)) = (unread.iter().min().copied(), unread.iter().max().copied()) else { return false };
+    let follows = commit(first) <= commit(newest) + 1;
+    let begins_an_epoch = commit(first).trailing_zeros() >= record::COMMIT_BITS;
+    commit(first) == commit(last) && (follows || begins_an_epoch)
 }
 
 /// The place in the log of the segment from which on sled replays.
@@ -144,17 +183,17 @@ fn variable(bytes: &mut &[u8]) -> Option<u64> {
     })
 }
 
-/// The highest write number among the envelopes in `bytes`.
-fn newest(bytes: &[u8]) -> u64 {
-    let (mut newest, mut at) = (0, 0);
+/// The write numbers of the envelopes in `bytes`.
+fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let (mut numbers, mut at) = (Vec::new(), 0);
     while let Some(mark) = record::find_mark(bytes, at) {
         at = mark + 1;
         if let Some(record) = record::decode_prefix(&bytes[mark..]) {
             at = mark + record.envelope_len();
-            newest = newest.max(record.number);
+            numbers.push(record.number);
         }
     }
-    newest
+    numbers
 }
 
 #[cfg(test)]
@@ -248,5 +287,44 @@ mod tests {
             }
         }
         assert!(tried > 8);
+    }
+
+    #[test]
+    fn a_hole_that_a_killed_process_left_in_its_last_commit_is_no_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("db");
+        let engine = Engine::open(&database).unwrap();
+        engine.number_from(1);
+        for number in 0..200 {
+            engine.apply(&[write(number)]).unwrap();
+            engine.sync().unwrap();
+        }
+        let commit: Vec<Write> = (200..260).map(write).collect();
+        engine.apply(&commit).unwrap();
+        engine.sync().unwrap();
+        engine.close();
+        let whole = std::fs::read(database.join("db")).unwrap();
+        let at = |number: u32| {
+            let key = number.to_be_bytes();
+            let mut from = 0;
+            while let Some(mark) = record::find_mark(&whole, from) {
+                from = mark + 1;
+                if record::decode_prefix(&whole[mark..]).is_some_and(|record| record.key == key) {
+                    return mark;
+                }
+            }
+            panic!("record {number} is not there")
+        };
+        let seen_without = |from: u32, to: u32| {
+            let mut bytes = whole.clone();
+            bytes[at(from)..at(to)].fill(0);
+            std::fs::write(database.join("db"), &bytes).unwrap();
+            would_lose(&database).unwrap()
+        };
+        assert_eq!(seen_without(205, 206), None, "a part of the last commit, with later parts behind it");
+        assert_eq!(seen_without(200, 259), None);
+        assert!(seen_without(198, 199).is_some(), "a commit that was durable");
+        assert!(seen_without(150, 205).is_some());
+        assert!(seen_without(199, 230).is_some(), "the last but one, and a part of the last");
     }
 }
