@@ -263,7 +263,8 @@ impl Memories {
 
 /// How a turn came to answer the question of another.
 pub fn answered(asked: &Asked) -> Answered {
-    Answered { turn: asked.turn.clone(), offered: asked.question.offered() }
+    let agreed = matches!(asked.question, Question::Whether { .. });
+    Answered { turn: asked.turn.clone(), offered: asked.question.offered(), agreed }
 }
 
 /// Whether a step was done.

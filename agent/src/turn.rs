@@ -114,6 +114,9 @@ pub struct Answered {
     pub turn: TurnId,
     /// The ids of the entities that it offered.
     pub offered: Vec<String>,
+    /// Whether it asked if this was meant: a yes to that is not asked about again.
+    #[serde(default)]
+    pub agreed: bool,
 }
 
 /// A step that has run.

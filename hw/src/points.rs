@@ -242,7 +242,7 @@ impl Points {
         let number = drive.number(id)?;
         if drive.is_value(number) {
             drop(drive);
-            return self.set_value(id, number, value);
+            return self.set_value(id, value);
         }
         if !drive.is_output(number) {
             return Err(Refusal::ReadOnly { point: id.to_owned() });

@@ -71,11 +71,13 @@ impl Tool for Switch {
         }
     }
 
-    /// What the entity is worth; but nobody is asked before it is made safe.
+    /// What the entity is worth; but nobody is asked before it is made safe. A toggle never counts as that: what it comes to
+    /// is known only when it is done.
     fn stakes(&self, args: &Value) -> Stakes {
         let Ok(entity) = named_entity(&self.entities, args) else { return Stakes::of(Risk::Reversible) };
         let safe = self.entities.points().state(&entity.id).and_then(|state| state.safe).map(PointValue::Switch);
-        let made_safe = self.target(&entity, args).is_ok_and(|target| Some(target) == safe);
+        let is_certain = self.verb != Verb::Toggle;
+        let made_safe = is_certain && self.target(&entity, args).is_ok_and(|target| Some(target) == safe);
         match (made_safe, entity.risk.max(Risk::Reversible)) {
             (true, _) => Stakes::making_safe(),
             (false, risk) => Stakes { confirm: entity.confirm || risk == Risk::Dangerous, ..Stakes::of(risk) },

@@ -165,7 +165,7 @@ impl Orchestrator {
         language: &Language,
     ) -> Option<Token> {
         note_readings(turn, &readings);
-        let agreed = turn.answers.is_some();
+        let agreed = turn.answers.as_ref().is_some_and(|answered| answered.agreed);
         let mut routed = Vec::with_capacity(readings.len());
         for reading in &readings {
             let (route, rule) = self.router.route(&reading.intent, turn);

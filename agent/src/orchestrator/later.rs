@@ -72,7 +72,7 @@ impl Orchestrator {
         let nested = understood(best);
         let (route, rule) = self.router.route(&nested.intent, turn);
         turn.route = Some(rule);
-        let is_agreed = turn.answers.is_some() && route == Route::AskBack;
+        let is_agreed = turn.answers.as_ref().is_some_and(|it| it.agreed) && route == Route::AskBack;
         if let Some(end) = router::end(&route, turn, language).filter(|_| !is_agreed) {
             (turn.outcome, turn.reply) = end;
             turn.asks = (route == Route::AskBack).then(|| Question::Whether { readings: vec![said.clone()] });

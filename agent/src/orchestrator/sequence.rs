@@ -83,11 +83,19 @@ impl<'a> Sequences<'a> {
         }
         for number in 0..parts.len() {
             if parts.get(number).is_some_and(|part| part.reading.is_none()) {
+                // "All lights except the first and the second": what follows may be left out as well.
+                if parts.iter().take(number).any(|part| self.has_exception(&part.words)) {
+                    return None;
+                }
                 let reading = self.beside(&parts, number)?;
                 parts.get_mut(number)?.reading = Some(reading);
             }
         }
         parts.into_iter().map(|part| part.reading).collect()
+    }
+
+    fn has_exception(&self, words: &[String]) -> bool {
+        (1..words.len()).any(|place| joint(&self.language.sentences().exceptions, words, place) > 0)
     }
 
     /// A part that is a sentence by itself.

@@ -109,6 +109,7 @@ fn effect_of(tool: &str, args: &Value, result: &Value) -> Effect {
         "schedule.delete" if result["deleted"] == 0 => Effect::None,
         "timer.cancel_all" if result["cancelled"] == 0 => Effect::None,
         "timer.cancel" | "timer.cancel_all" | "schedule.delete" | "appliance.stop" => Effect::Final,
+        "workflow.run" | "workflow.cancel" | "workflow.put" | "workflow.remove" | "alarm.acknowledge" => Effect::Final,
         _ => Effect::None,
     }
 }

@@ -157,9 +157,10 @@ impl Points {
     }
 
     /// Writes a number to an instrument; blocks.
-    pub(super) fn set_value(&self, id: &str, number: usize, value: PointValue) -> Result<Applied, Refusal> {
+    pub(super) fn set_value(&self, id: &str, value: PointValue) -> Result<Applied, Refusal> {
         let (line, previous) = {
             let drive = self.lock();
+            let number = drive.number(id)?;
             (drive.value_line(number).cloned(), drive.interlocks.value(number))
         };
         let Some((line, write)) = line.and_then(|line| line.write.clone().map(|write| (line, write))) else {

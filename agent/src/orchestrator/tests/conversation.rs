@@ -104,6 +104,14 @@ const DIALOGUES: &[Said] = &[
     &[("turn on the desk light, then set a timer for 5 minutes", "Desk light is on. Timer set for five minutes.")],
     &[("turn on the desk light and frobnicate", "Sorry, I didn't understand that. Say help to hear what you can ask.")],
     &[("turn on all lights in the press hall except the ceiling light", "Bench light is on.")],
+    &[
+        ("turn on the desk light", "Desk light is on."),
+        (
+            "turn off all lights except the ceiling light and the desk light",
+            "Sorry, I didn't understand that. Say help to hear what you can ask.",
+        ),
+        ("is the desk light on", "Yes, Desk light is on."),
+    ],
     &[(
         "turn on all lights except the first and turn on the extraction fan",
         "Ceiling light, Desk light and Bench light are on. Extraction fan is on.",
@@ -138,6 +146,8 @@ async fn what_cannot_be_taken_back_is_read_back_and_done_after_a_clear_yes() {
     assert_eq!(done.answers.map(|it| it.turn), Some(asked.id));
     assert_eq!(bench.ask("yes").await.reply, "I didn't ask anything.", "once");
     assert_eq!(bench.ask("turn off the press").await.reply, "Press is off.", "making it safe is not asked about");
+    assert_eq!(bench.ask("toggle the press").await.outcome, Outcome::Asked, "what a toggle comes to is known too late");
+    bench.ask("no").await;
 
     bench.ask("turn on the press").await;
     assert_eq!(bench.ask("no").await.reply, "All right.");
