@@ -64,6 +64,18 @@ impl EntityKind {
         }
     }
 
+    /// The key of the word for on or off of this kind, as replies name it: a valve is open where a fan is on.
+    pub fn state_key(self, on: bool) -> &'static str {
+        match (self, on) {
+            (Self::Valve | Self::Cover, true) => "open",
+            (Self::Valve | Self::Cover, false) => "closed",
+            (Self::Lock, true) => "locked",
+            (Self::Lock, false) => "unlocked",
+            (_, true) => "on",
+            (_, false) => "off",
+        }
+    }
+
     /// Whether an entity of this kind can be set.
     pub fn is_writable(self) -> bool {
         !matches!(self, Self::Button | Self::Sensor | Self::BinarySensor)

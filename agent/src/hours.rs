@@ -12,9 +12,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, Zoned};
 use serde::{Serialize, Serializer};
 use victus_hw::clock::{ClockTrust, WallTime};
 
@@ -74,13 +74,15 @@ pub fn time_of_day(text: &str) -> Option<Time> {
     Time::new(number(hour, 1..=2)?, number(minute, 2..=2)?, 0, 0).ok()
 }
 
-/// The time of day in a time zone; `None` while the clock has never been set, because what it shows is no time then.
+/// Date and time in a time zone; `None` while the clock has never been set, because what it shows is no time then.
+pub fn zoned(wall: WallTime, zone: &TimeZone) -> Option<Zoned> {
+    let now = Timestamp::from_millisecond(wall.unix_ms).ok().filter(|_| wall.trust > ClockTrust::Unset)?;
+    Some(now.to_zoned(zone.clone()))
+}
+
+/// The time of day in a time zone; as [`zoned`].
 pub fn local_time(wall: WallTime, zone: &TimeZone) -> Option<Time> {
-    if wall.trust == ClockTrust::Unset {
-        return None;
-    }
-    let now = Timestamp::from_millisecond(wall.unix_ms).ok()?;
-    Some(now.to_zoned(zone.clone()).time())
+    zoned(wall, zone).map(|now| now.time())
 }
 
 #[cfg(test)]

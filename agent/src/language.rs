@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-use crate::entities::{Entities, Entity};
+use crate::entities::{Entities, Entity, EntityKind};
 use crate::intents::sample::{Examples, examples};
 use crate::intents::spoken::Spoken;
 use crate::intents::{
@@ -73,6 +73,13 @@ impl Language {
     /// A word or part of a sentence of exactly that key, as it is written; nothing where the language does not have it.
     pub fn part(&self, key: &str, values: &[(&str, &str)]) -> Option<String> {
         self.responses.part(key, &owned(values))
+    }
+
+    /// The word for on or off of a kind of entity; a binary sensor may have words of its own.
+    pub fn state(&self, kind: EntityKind, on: bool) -> String {
+        let word = |state: &str| self.part(&format!("HassGetState.state_{state}"), &[]);
+        let own = (kind == EntityKind::BinarySensor).then(|| word(if on { "detected" } else { "clear" })).flatten();
+        own.or_else(|| word(kind.state_key(on))).unwrap_or_else(|| kind.state_key(on).to_owned())
     }
 
     /// The reply of that key with values in their places. A key without a section is one of `errors`.

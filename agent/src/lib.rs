@@ -7,6 +7,7 @@ pub mod alarms;
 pub mod appliance;
 pub mod audit;
 pub mod conversation;
+pub mod durations;
 pub mod entities;
 pub mod event;
 pub mod health;

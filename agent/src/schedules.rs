@@ -56,6 +56,8 @@ use crate::store::{Batch, Store, StoreError, TableName};
 use crate::tool::Source;
 use crate::tool::runtime::ToolRuntime;
 
+pub(crate) use due::instant;
+
 pub use schedule::{Asked, AskedDay, Day, NewSchedule, RunOutcome, Schedule, When};
 
 /// How many schedules there may be.

@@ -23,7 +23,7 @@ pub fn what(alarm: &Raised, entities: &Entities, language: &Language) -> String 
         Some(Limit::Below(limit)) => part("below", &[("name", name), ("limit", &measured(limit))]),
         Some(Limit::Is(on)) => {
             let kind = entity.as_ref().map_or(EntityKind::BinarySensor, |entity| entity.kind);
-            part("is", &[("name", name), ("state", &state(kind, on, language))])
+            part("is", &[("name", name), ("state", &language.state(kind, on))])
         }
         None => finished(alarm, language).trim_end_matches('.').to_owned(),
     }
@@ -57,19 +57,4 @@ fn unit(entity: &Entity) -> &str {
 fn measured(number: f64, unit: &str, language: &Language) -> String {
     let (value, unit) = language.spoken().measure(number, unit);
     format!("{value} {unit}").trim().to_owned()
-}
-
-/// The word of the language for a state of that kind of entity.
-fn state(kind: EntityKind, on: bool, language: &Language) -> String {
-    let word = |state: &str| language.part(&format!("HassGetState.state_{state}"), &[]);
-    let key = match (kind, on) {
-        (EntityKind::Valve | EntityKind::Cover, true) => "open",
-        (EntityKind::Valve | EntityKind::Cover, false) => "closed",
-        (EntityKind::Lock, true) => "locked",
-        (EntityKind::Lock, false) => "unlocked",
-        (_, true) => "on",
-        (_, false) => "off",
-    };
-    let own = (kind == EntityKind::BinarySensor).then(|| word(if on { "detected" } else { "clear" })).flatten();
-    own.or_else(|| word(key)).unwrap_or_else(|| key.to_owned())
 }

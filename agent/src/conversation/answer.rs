@@ -163,7 +163,8 @@ pub fn left_out(said: &Understood, all: &[String], entities: &Entities) -> Optio
     (!out.is_empty()).then_some(out)
 }
 
-fn with_entities(reading: &Understood, entities: Vec<String>) -> Understood {
+/// A request as it is, about other entities.
+pub fn with_entities(reading: &Understood, entities: Vec<String>) -> Understood {
     let mut reading = Understood { entities, ..reading.clone() };
     // What it was called before is no longer what it is about.
     reading

@@ -102,14 +102,7 @@ impl Explained<'_> {
     /// On or off, in the word that the language has for the kind of the first entity.
     fn state(&self, on: bool) -> String {
         let first = self.turn.plan.first().and_then(|step| self.entities.get(step.args["entity"].as_str()?));
-        let word = match (first.map(|entity| entity.kind), on) {
-            (Some(EntityKind::Valve | EntityKind::Cover), true) => "open",
-            (Some(EntityKind::Valve | EntityKind::Cover), false) => "closed",
-            (Some(EntityKind::Lock), true) => "locked",
-            (Some(EntityKind::Lock), false) => "unlocked",
-            (_, true) => "on",
-            (_, false) => "off",
-        };
+        let word = first.map_or(EntityKind::Switch, |entity| entity.kind).state_key(on);
         self.language.part(&format!("HassGetState.state_{word}"), &[]).unwrap_or_else(|| word.to_owned())
     }
 

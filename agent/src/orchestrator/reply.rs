@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::plan::is_own;
 use super::telling::Telling;
 use crate::conversation::{Understood, is_done};
-use crate::entities::{Entities, Entity, EntityKind};
+use crate::entities::{Entities, Entity};
 use crate::intents::spoken::Joint;
 use crate::language::Language;
 use crate::turn::{OnFailure, StepResult, Turn};
@@ -173,8 +173,8 @@ impl Speaker<'_> {
         let names = self.names();
         let kind = self.turn.steps.first().and_then(|step| self.entity(step)).map(|entity| entity.kind);
         let (from, to) = (is_on(&self.result()["from"]), is_on(&self.result()["to"]));
-        let state = kind.map_or("", |kind| state_key(kind, to == Some(true)));
-        let said = kind.map_or(String::new(), |kind| self.state_word(kind, to == Some(true)));
+        let state = kind.map_or("", |kind| kind.state_key(to == Some(true)));
+        let said = kind.map_or(String::new(), |kind| self.language.state(kind, to == Some(true)));
         let values = [("name", names.as_str()), ("names", names.as_str()), ("state", said.as_str())];
         let special = if matches!(state, "on" | "off" | "") { "" } else { state };
         let key = match (self.turn.steps.len(), self.understood.intent.as_str(), special) {
@@ -187,13 +187,6 @@ impl Speaker<'_> {
             (_, _, special) => special.to_owned(),
         };
         self.say(&key, &values)
-    }
-
-    /// The word of the language for a state; a binary sensor may have words of its own.
-    fn state_word(&self, kind: EntityKind, on: bool) -> String {
-        let word = |state: &str| self.language.part(&format!("HassGetState.state_{state}"), &[]);
-        let own = (kind == EntityKind::BinarySensor).then(|| word(if on { "detected" } else { "clear" })).flatten();
-        own.or_else(|| word(state_key(kind, on))).unwrap_or_else(|| state_key(kind, on).to_owned())
     }
 
     fn time(&self) -> String {
@@ -247,7 +240,7 @@ impl Speaker<'_> {
         match (value, is_on(value)) {
             (Value::Bool(_), Some(on)) => {
                 let key = asked.map_or("default", |asked| if asked == on { "yes" } else { "no" });
-                self.say(key, &[("name", &entity.name), ("state", &self.state_word(entity.kind, on))])
+                self.say(key, &[("name", &entity.name), ("state", &self.language.state(entity.kind, on))])
             }
             (Value::Number(number), _) => {
                 let (number, unit) = (number.as_f64().unwrap_or_default(), entity.unit.as_deref().unwrap_or(""));
@@ -375,18 +368,6 @@ fn is_on_word(word: &str) -> Option<bool> {
         "on" | "open" | "locked" => Some(true),
         "off" | "closed" | "unlocked" => Some(false),
         _ => None,
-    }
-}
-
-/// A state of that kind of entity, as the keys of the replies name it.
-fn state_key(kind: EntityKind, on: bool) -> &'static str {
-    match (kind, on) {
-        (EntityKind::Valve | EntityKind::Cover, true) => "open",
-        (EntityKind::Valve | EntityKind::Cover, false) => "closed",
-        (EntityKind::Lock, true) => "locked",
-        (EntityKind::Lock, false) => "unlocked",
-        (_, true) => "on",
-        (_, false) => "off",
     }
 }
 

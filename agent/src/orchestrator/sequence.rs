@@ -7,7 +7,7 @@
 //! understood. Bounded: at most [`MAX_PARTS`] parts.
 
 use crate::conversation::Understood;
-use crate::conversation::answer::{self, left_out};
+use crate::conversation::answer::{self, left_out, with_entities};
 use crate::entities::Entities;
 use crate::intents::{Context, IntentMatch, QUESTION, SlotValue};
 use crate::language::Language;
@@ -111,10 +111,8 @@ impl<'a> Sequences<'a> {
         let after = parts.get(number + 1);
         let named = self.fragment(words).filter(|named| !named.entities.is_empty());
         let neighbour = [before, after].into_iter().flatten().find_map(|part| part.reading.clone());
-        if let (Some(named), Some(mut reading)) = (named, neighbour.filter(|reading| !reading.entities.is_empty())) {
-            reading.entities = named.entities;
-            reading.slots.retain(|slot, _| !matches!(slot.as_str(), "name" | "area" | "floor" | "domain"));
-            return Some(reading);
+        if let (Some(named), Some(reading)) = (named, neighbour.filter(|reading| !reading.entities.is_empty())) {
+            return Some(with_entities(&reading, named.entities));
         }
         let carried = |count: usize| -> Vec<Vec<String>> {
             let begun = before.and_then(|part| part.words.get(..count)).map(|first| [first, words].concat());

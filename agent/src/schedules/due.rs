@@ -19,7 +19,7 @@ const MAX_LOOK_BACK_DAYS: i64 = 400;
 const LOOK_AHEAD_DAYS: i64 = 9;
 
 /// The instant at which a date and a time are due; none at the ends of the calendar.
-pub(super) fn instant(date: Date, time: Time, zone: &TimeZone) -> Option<Timestamp> {
+pub(crate) fn instant(date: Date, time: Time, zone: &TimeZone) -> Option<Timestamp> {
     let local = date.to_datetime(time);
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } | AmbiguousOffset::Fold { before: offset, .. } => {

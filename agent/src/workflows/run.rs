@@ -71,18 +71,7 @@ pub enum Next {
 impl Run {
     /// A run of `definition` that has not begun any step.
     pub fn new(definition: &Definition, beginning: Beginning) -> Self {
-        let step = |name: &String| StepRun {
-            name: name.clone(),
-            state: StepState::Pending,
-            tool: None,
-            args: None,
-            result: Value::Null,
-            reason: None,
-            calls: 0,
-            began: None,
-            ended: None,
-            wait: None,
-        };
+        let step = |name: &String| StepRun::pending(name.clone());
         Self {
             v: RUN_FORMAT,
             id: beginning.id,

@@ -1,12 +1,11 @@
 //! What the expressions of a workflow are told.
 
-use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use victus_hw::clock::ClockTrust;
 
 use super::Workflows;
 use super::expression::Scope;
 use super::run::{Began, Run};
+use crate::hours::zoned;
 
 /// What a run tells.
 pub(super) struct RunScope<'a> {
@@ -65,11 +64,7 @@ impl Workflows {
 
     /// None where the clock was never set.
     fn local_time(&self) -> Option<Value> {
-        let wall = self.parts.clock.wall();
-        if wall.trust == ClockTrust::Unset {
-            return None;
-        }
-        let now = Timestamp::from_millisecond(wall.unix_ms).ok()?.to_zoned(self.parts.time_zone.clone());
+        let now = zoned(self.parts.clock.wall(), &self.parts.time_zone)?;
         Some(json!({
             "year": now.year(), "month": now.month(), "day": now.day(), "hour": now.hour(), "minute": now.minute(),
             "weekday": now.weekday().to_monday_one_offset(),

@@ -19,9 +19,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Timestamp, ToSpan, civil::Date};
-use victus_hw::clock::{ClockTrust, Monotonic};
+use jiff::Timestamp;
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
+use victus_hw::clock::Monotonic;
 use victus_hw::points::PointValue;
 
 use super::catalogue::Catalogue;
@@ -29,6 +30,8 @@ use super::definition::{Hold, Schedule, Trigger, TriggerKind};
 use super::run::Began;
 use super::{Start, StartError, Workflows};
 use crate::event::EventKind;
+use crate::hours::zoned;
+use crate::schedules;
 use crate::store::{Batch, StoreError, TableName};
 
 /// How late a schedule may fire.
@@ -295,12 +298,8 @@ impl Triggers {
 
 /// The time and the local date; none while the clock was never set.
 fn local(all: &Workflows) -> Option<(Timestamp, Date)> {
-    let wall = all.parts.clock.wall();
-    if wall.trust == ClockTrust::Unset {
-        return None;
-    }
-    let now = Timestamp::from_millisecond(wall.unix_ms).ok()?;
-    Some((now, now.to_zoned(all.parts.time_zone.clone()).date()))
+    let now = zoned(all.parts.clock.wall(), &all.parts.time_zone)?;
+    Some((now.timestamp(), now.date()))
 }
 
 /// When a schedule is due on a date; none where that is no day of its.
@@ -309,16 +308,7 @@ fn instant(zone: &TimeZone, date: Date, schedule: &Schedule) -> Option<Timestamp
     if !schedule.days.get(day).is_some_and(|on| *on) {
         return None;
     }
-    let local = date.at(schedule.hour, schedule.minute, 0, 0);
-    match zone.to_ambiguous_timestamp(local).offset() {
-        AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
-        AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
-        // Read with the offset after the gap it lies before the change of the clock, which is the next one.
-        AmbiguousOffset::Gap { after, .. } => {
-            let earlier = after.to_timestamp(local).ok()?.checked_sub(1.second()).ok()?;
-            zone.following(earlier).next().map(|change| change.timestamp())
-        }
-    }
+    schedules::instant(date, Time::new(schedule.hour, schedule.minute, 0, 0).ok()?, zone)
 }
 
 #[cfg(test)]

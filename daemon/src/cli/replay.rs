@@ -5,8 +5,10 @@
 //! a day is known before it is installed. Exit status 0: the same; 1: something differs.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use victus_agent::durations;
 use victus_agent::orchestrator::recall::LOOK_BACK;
 use victus_agent::turn::Turn;
 
@@ -37,7 +39,7 @@ pub(super) async fn one(place: &Place, turn: &str) -> Result<(), Failure> {
 
 /// Replays the turns of the last `since` by the rules of the configuration `with`, oldest first.
 pub(super) async fn all(place: &Place, since: Option<&str>, with: Option<PathBuf>) -> Result<(), Failure> {
-    let since = since.and_then(seconds);
+    let since = since.and_then(durations::parse);
     let since = since.ok_or_else(|| Failure::Usage("--since takes a time such as 30m, 24h or 7d".to_owned()))?;
     let turns = fetch(place, since).await?;
     let trial = Place { config: with, state: None, simulate: true, json: place.json };
@@ -67,12 +69,12 @@ pub(super) async fn all(place: &Place, since: Option<&str>, with: Option<PathBuf
     if differing == 0 { Ok(()) } else { Err(Failure::Silent) }
 }
 
-/// The turns of the last so many seconds, newest first.
-async fn fetch(place: &Place, since: u64) -> Result<Vec<Turn>, Failure> {
+/// The turns of the last so much time, newest first.
+async fn fetch(place: &Place, since: Duration) -> Result<Vec<Turn>, Failure> {
     let client = Client::new(place.state.as_deref());
     let status = client.get("/api/v1/status").await?;
     let now = status["clock"]["unix_ms"].as_i64().unwrap_or_default();
-    let from = now.saturating_sub(i64::try_from(since.saturating_mul(1000)).unwrap_or(i64::MAX));
+    let from = now.saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
     let mut turns: Vec<Turn> = Vec::new();
     let mut next = String::new();
     while turns.len() < MAX_TURNS {
@@ -108,26 +110,13 @@ fn show(text: &Value, differences: &Value) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `30m`, `24h`, `7d`, `90s` in seconds.
-fn seconds(text: &str) -> Option<u64> {
-    let unit = text.chars().last()?;
-    let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    number.checked_mul(seconds)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn times_are_read_with_their_unit() {
+        let seconds = |text: &str| durations::parse(text).map(|time| time.as_secs());
         for (text, expected) in [("30m", Some(1800)), ("24h", Some(86_400)), ("7d", Some(604_800)), ("90s", Some(90))] {
             assert_eq!(seconds(text), expected, "{text}");
         }

@@ -1,6 +1,6 @@
 //! Values that are written as text: durations, rates, broker addresses, ids.
 //!
-//! * duration: numbers with a unit, largest first: `500ms`, `5s`, `1h30m`, `7d`
+//! * duration: as `victus_agent::durations` has it
 //! * rate: a count for each unit of time: `6/min`, `1/5s`
 //! * broker: `mqtt://HOST[:PORT]` or `mqtts://HOST[:PORT]`
 //! * slug: lower-case ASCII letters and digits with single underscores between
@@ -11,44 +11,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use unicode_normalization::UnicodeNormalization;
+pub(super) use victus_agent::durations::{parse as duration, show as show_duration};
 
 use super::model::{Broker, Kind, Rate};
 
-const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-
 /// The most times in a rate, as `victus-hw` has it.
 const MOST_IN_A_RATE: u32 = 1_000;
-
-/// Reads a duration; `None` if it is none.
-pub(super) fn duration(text: &str) -> Option<Duration> {
-    let (mut rest, mut total, mut smallest) = (text, 0_u64, u64::MAX);
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, tail) = rest.split_at_checked(digits)?;
-        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, tail) = tail.split_at_checked(letters)?;
-        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        if *millis >= smallest {
-            return None;
-        }
-        total = number.parse::<u64>().ok()?.checked_mul(*millis)?.checked_add(total)?;
-        (rest, smallest) = (tail, *millis);
-    }
-    (!text.is_empty()).then(|| Duration::from_millis(total))
-}
-
-/// A duration as [`duration`] reads it.
-pub(super) fn show_duration(duration: Duration) -> String {
-    let mut millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let mut shown = String::new();
-    for (unit, size) in UNITS {
-        if millis >= size {
-            shown.push_str(&format!("{}{unit}", millis / size));
-            millis %= size;
-        }
-    }
-    if shown.is_empty() { "0s".to_owned() } else { shown }
-}
 
 /// Reads a rate; `None` if it is none.
 pub(super) fn rate(text: &str) -> Option<Rate> {

@@ -54,7 +54,7 @@ impl Speaker<'_> {
         let other_name = other_entity.as_ref().map_or(other, |entity| entity.name.as_str());
         let value = |value: &Value| match value {
             Value::Bool(on) => match &other_entity {
-                Some(entity) => self.state_word(entity.kind, *on),
+                Some(entity) => self.language.state(entity.kind, *on),
                 None => String::new(),
             },
             Value::Number(number) => spoken.number(number.as_f64().unwrap_or_default()),

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use victus_hw::points::PointValue;
 
+pub(super) use crate::durations::parse as duration;
+use crate::hours::time_of_day;
 use crate::tool::Rate;
 
 /// The days of the week, Monday first.
@@ -28,36 +30,10 @@ pub(super) fn days(names: &[String]) -> Result<[bool; 7], String> {
     if days.contains(&true) { Ok(days) } else { Err("expected at least one day".to_owned()) }
 }
 
+/// A time of day of two digits each: what is read by programs is written in one way.
 pub(super) fn clock_time(text: &str) -> Option<(i8, i8)> {
-    let (hour, minute) = text.split_once(':')?;
-    let number = |digits: &str| {
-        if digits.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            digits.parse::<i8>().ok()
-        } else {
-            None
-        }
-    };
-    let (hour, minute) = (number(hour)?, number(minute)?);
-    (hour < 24 && minute < 60).then_some((hour, minute))
-}
-
-/// Numbers with a unit, largest first, as in the configuration.
-pub(super) fn duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
-    let (mut rest, mut total, mut smallest) = (text, 0_u64, u64::MAX);
-    while !rest.is_empty() {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, tail) = rest.split_at_checked(digits)?;
-        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
-        let (unit, tail) = tail.split_at_checked(letters)?;
-        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit)?;
-        if *millis >= smallest {
-            return None;
-        }
-        total = number.parse::<u64>().ok()?.checked_mul(*millis)?.checked_add(total)?;
-        (rest, smallest) = (tail, *millis);
-    }
-    (!text.is_empty()).then(|| Duration::from_millis(total))
+    let time = time_of_day(text).filter(|_| text.len() == "HH:MM".len())?;
+    Some((time.hour(), time.minute()))
 }
 
 pub(super) fn rate(text: &str) -> Option<Rate> {

@@ -102,18 +102,8 @@ impl Run {
             .filter(|it| it.state == StepState::Done)
             .filter_map(|it| {
                 let step = undo::inverse_of(it.tool.as_deref()?, it.args.as_ref()?, &it.result)?;
-                Some(StepRun {
-                    name: format!("undo_{}", it.name),
-                    state: StepState::Pending,
-                    tool: Some(step.tool),
-                    args: Some(step.args),
-                    result: Value::Null,
-                    reason: None,
-                    calls: 0,
-                    began: None,
-                    ended: None,
-                    wait: None,
-                })
+                let pending = StepRun::pending(format!("undo_{}", it.name));
+                Some(StepRun { tool: Some(step.tool), args: Some(step.args), ..pending })
             })
             .collect();
         self.steps.extend(back);

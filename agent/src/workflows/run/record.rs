@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use victus_hw::clock::ClockTrust;
 use victus_hw::points::PointValue;
 
 use crate::event::{Stamp, TraceId};
@@ -166,15 +165,7 @@ impl Countdown {
 
     /// What is left, in milliseconds.
     pub fn left_ms(&self, now: &Stamp) -> u64 {
-        let from = &self.as_of;
-        let elapsed = if from.boot == now.boot {
-            now.mono_ms.saturating_sub(from.mono_ms)
-        } else if from.trust > ClockTrust::Unset && now.trust > ClockTrust::Unset {
-            u64::try_from(now.wall_ms.saturating_sub(from.wall_ms)).unwrap_or(0)
-        } else {
-            0
-        };
-        self.left_ms.saturating_sub(elapsed)
+        self.left_ms.saturating_sub(self.as_of.milliseconds_until(now))
     }
 
     pub(super) fn bring_forward(&mut self, now: &Stamp) {
@@ -213,6 +204,24 @@ pub struct StepRun {
     /// What is left of its wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wait: Option<Countdown>,
+}
+
+impl StepRun {
+    /// A step that has not begun.
+    pub(super) fn pending(name: String) -> Self {
+        Self {
+            name,
+            state: StepState::Pending,
+            tool: None,
+            args: None,
+            result: Value::Null,
+            reason: None,
+            calls: 0,
+            began: None,
+            ended: None,
+            wait: None,
+        }
+    }
 }
 
 /// Why a run fails.

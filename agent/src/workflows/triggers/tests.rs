@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use victus_hw::clock::{SimulatedClock, WallTime};
+use victus_hw::clock::{ClockTrust, SimulatedClock, WallTime};
 
 use super::*;
 use crate::workflows::engine::Engine;
